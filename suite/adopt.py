@@ -1,0 +1,99 @@
+"""Take over records and ledgers that were made on another machine (a GPU node without a network, say).
+
+Everything is read in memory and checked before a byte is written: schema, checksum or hash, names, and for a ledger the rule that
+is locked here.  Archives are never unpacked onto the disk, and nothing in them is executed.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from suite import home, ledger, registry
+from suite.errors import UserError
+from suite.files import write_json
+from suite.store import Store
+
+LARGEST = 256 * 2**20  # bytes of one member; a ledger is a few megabytes at most
+
+
+def adopt(files: Iterable[str]) -> list[str]:
+    """Merge the files; returns a line for each kind of thing that was taken or was there already."""
+    documents = [pair for name in files for pair in _documents(Path(name))]
+    if not documents:
+        raise UserError("nothing to adopt: the files hold no record and no ledger")
+    store = Store(home.work())
+    records: list[dict[str, Any]] = []
+    books: list[tuple[str, dict[str, Any]]] = []
+    runs: list[dict[str, Any]] = []
+    for name, value in documents:  # check all before writing any
+        if isinstance(value, dict) and "checksum" in value:
+            problem = store.problem(value)
+            if problem:
+                raise UserError(f"{name} {problem}; nothing was adopted")
+            store.path(value["slug"], value["key"])
+            records.append(value)
+        elif isinstance(value, dict) and "provenance" in value:
+            books.append((name, _ledger(name, value)))
+        elif isinstance(value, dict) and "trials" in value and "started" in value:
+            store.run_path(value)
+            runs.append(value)
+        elif not isinstance(value, dict) or "schema" in value:
+            raise UserError(f"{name} is neither a trial record nor a ledger; nothing was adopted")
+    lines = []
+    new = sum(not store.path(r["slug"], r["key"]).exists() for r in records)
+    store.put({k: v for k, v in r.items() if k != "checksum"} for r in records)
+    if records:
+        lines.append(f"{new} trial records adopted, {len(records) - new} were here already")
+    for run in runs:
+        if not store.run_path(run).exists():
+            store.write_invocation(run)
+    for name, book in books:
+        page = registry.find(book["slug"])
+        target = ledger.path(book["tier"], page.name)
+        moved = ledger.write(book, target)
+        lines.append(f"{name}: {book['slug']} at tier {book['tier']}, {book['outcome']}" + (f" (the earlier one is kept as {moved.name})" if moved else ""))
+    return [*lines, "suite report rebuilds the PDFs, suite sync fills MLflow"]
+
+
+def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    staging = home.work() / "adopt" / "candidate.json"
+    write_json(staging, value)
+    try:
+        book = ledger.read(staging)
+    except UserError as error:
+        raise UserError(str(error).replace(str(staging), name) + "; nothing was adopted") from None
+    finally:
+        staging.unlink(missing_ok=True)
+    page = registry.find(book["slug"])
+    if registry.card(page)["rule_hash"] != book["rule_hash"]:
+        raise UserError(f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]}); nothing was adopted")
+    return book
+
+
+def _documents(path: Path) -> Iterator[tuple[str, Any]]:
+    if not path.exists():
+        raise UserError(f"no file {path}")
+    if path.is_dir():
+        for file in sorted(path.rglob("*.json")):
+            yield str(file), _parse(str(file), file.read_bytes())
+        return
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile() and member.name.endswith(".json"):
+                    if member.size > LARGEST:
+                        raise UserError(f"{path}: {member.name} holds {member.size} bytes, more than any record; nothing was adopted")
+                    handle = archive.extractfile(member)
+                    if handle is not None:
+                        yield f"{path}: {member.name}", _parse(member.name, handle.read())
+        return
+    yield str(path), _parse(str(path), path.read_bytes())
+
+
+def _parse(name: str, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise UserError(f"{name} is not JSON (damaged or cut short); nothing was adopted") from None

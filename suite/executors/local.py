@@ -1,0 +1,70 @@
+"""Processes of this machine, one unit each at a time, one thread each.
+
+The workers are forked from a server that has imported torch and Lightning once, so that a second worker costs milliseconds.  On
+a GPU there is one worker: the stack, not the process count, fills the device.
+"""
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any
+
+_events: Any = None  # in a worker: the queue to the coordinator
+
+
+def _start(events: Any, coordinator: int) -> None:
+    global _events
+    _events = events
+    from suite import worker
+
+    worker.prepare(coordinator)
+
+
+def _measure(message: dict[str, Any], checkpoints: str | None, device: str) -> dict[str, Any]:
+    from suite import worker
+
+    return worker.measure_unit(message, checkpoints, device, _events.put)
+
+
+class Local:
+    """A pool of worker processes; ``slots`` is the number of cores, or 1 on a GPU."""
+
+    def __init__(self, device: str, report: Callable[[dict[str, Any]], None]) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.slots = 1 if device != "cpu" else int(os.environ.get("SUITE_WORKERS", cores))
+        self.device = device
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["suite.preload"])
+        self._events: Any = context.Queue()
+        self._report = report
+        self._pool = ProcessPoolExecutor(self.slots, mp_context=context, initializer=_start, initargs=(self._events, os.getpid()))
+        self._open = True
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        while self._open:
+            try:
+                event = self._events.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            except (OSError, EOFError, ValueError):
+                return
+            self._report(event)
+
+    def submit(self, message: dict[str, Any], checkpoints: str | None) -> "Future[dict[str, Any]]":
+        return self._pool.submit(_measure, message, checkpoints, self.device)
+
+    def close(self, abandon: bool = False) -> None:
+        """Wait for what runs, or with ``abandon`` kill it (its checkpoints stay)."""
+        self._open = False
+        if abandon:
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+        self._pool.shutdown(wait=not abandon, cancel_futures=True)
+        self._listener.join(timeout=1)

@@ -1,0 +1,447 @@
+"""Plan, tune, measure, judge, record: one task at one tier.
+
+The coordinator in this file imports neither torch nor a page.  It works from the page's card, sends units to an executor, writes
+every finished trial to the store at once and judges from plain numbers.  Running the same command again goes on where the last
+one stopped.
+"""
+
+import contextlib
+import datetime
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from suite import home, ledger, registry
+from suite.canonical import revive
+from suite.codehash import code_hash
+from suite.errors import UserError
+from suite.executors import Executor, open_executor
+from suite.files import locked, write_json, write_text
+from suite.pace import Pace
+from suite.plan import Plan, Unit
+from suite.progress import Progress, clock, describe
+from suite.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for.
+
+    seeds     verdict seeds, None for the declared number
+    only      claim ids; just the experiments they read are run
+    sizes     overrides of the tier's sizes, for exploring; such a run never touches ``results/``
+    track     whether MLflow is told
+    """
+
+    tier: str = "cpu"
+    seeds: int | None = None
+    only: tuple[str, ...] = ()
+    executor: str = "local"
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    track: bool = True
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.only or self.sizes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A judged run: its ledger, where it was written, and how much was new."""
+
+    ledger: dict[str, Any]
+    file: Path
+    ran: int
+    reused: int
+    seconds: float
+
+
+def world(tier: str) -> dict[str, Any]:
+    """The versions and the machine class that every trial's key holds."""
+    return {"versions": home.versions(), "machine": home.machine(device_of(tier))}
+
+
+def device_of(tier: str) -> str:
+    """The gpu and hub tiers use a GPU where there is one; smoke and cpu never do, so that their numbers are comparable."""
+    if tier in ("gpu", "hub") and home.accelerator():
+        return "cuda"
+    if tier == "gpu" and os.environ.get("SUITE_DEVICE") != "cpu":
+        raise UserError("the gpu tier needs an NVIDIA GPU and found none; use TIER=cpu, or SUITE_DEVICE=cpu to try it at your own pace")
+    return "cpu"
+
+
+def code_of(card: Mapping[str, Any], tier: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """({experiment: hash}, {experiment: {piece: short hash}}) of the experiments of a tier."""
+    hashes, parts = {}, {}
+    for experiment in card["experiments"]:
+        if tier in experiment["tiers"]:
+            hashes[experiment["name"]], pieces = code_hash(experiment["measure"])
+            parts[experiment["name"]] = {name: text[:12] for name, text in sorted(pieces.items())}
+    return hashes, parts
+
+
+def selected(card: Mapping[str, Any], only: Sequence[str]) -> tuple[dict[str, Any], frozenset[str] | None]:
+    """The card with just the claims asked for, and the experiments these read (with what they depend on)."""
+    if not only:
+        return dict(card), None
+    from suite.quantities import from_json
+
+    known = [claim["id"] for claim in card["claims"]]
+    for name in only:
+        if name not in known:
+            raise UserError(f"{card['slug']} has no claim {name!r}; it has {', '.join(known)}")
+    claims = [claim for claim in card["claims"] if claim["id"] in only]
+    names = {e["name"] for e in card["experiments"]}
+    reads = {address[0] for claim in claims for clause in claim["clauses"] for address in from_json(clause["quantity"]).reads()}
+    wanted = {name or next(iter(names)) for name in reads}
+    if not wanted:
+        raise UserError(f"none of {', '.join(only)} is tested by an experiment; suite show {card['slug']} gives the reasons")
+    for experiment in card["experiments"]:
+        if experiment["name"] in wanted:
+            wanted |= {arm["like"]["experiment"] for arm in experiment["arms"] if arm["like"]}
+    return {**card, "claims": claims}, frozenset(wanted)
+
+
+def run(name: str, request: Request) -> Finished:
+    """Run a task until it is judged; raises UserError with one clear line when it cannot be."""
+    page = registry.find(name)
+    card, news = registry.lock(page)
+    if news:
+        print(news, file=sys.stderr)
+    store = Store(home.work())
+    holding = home.work() / "locks" / f"{page.slug}-{request.tier}.lock"
+    with locked(holding, f"another run of {page.slug} at tier {request.tier} is under way; waiting for it"):
+        return _Run(page, card, request, store).go()
+
+
+class _Run:
+    def __init__(self, page: registry.Page, card: dict[str, Any], request: Request, store: Store) -> None:
+        self.page, self.request, self.store = page, request, store
+        self.whole = card
+        self.card, only = selected(card, request.only)
+        self.code, self.parts = code_of(card, request.tier)
+        self.world = world(request.tier)
+        self.plan = Plan(self.card, request.tier, self.code, self.world, request.seeds, only, request.sizes)
+        self.pace = Pace(store.folder)
+        self.data: dict[str, str] = {}
+        self.used: dict[str, dict[str, Any]] = {}  # trial key -> record
+        self.reused: list[str] = []
+        self.device = self.world["machine"]["device"]
+        self.tracker: Any = None
+
+    # --- The run ------------------------------------------------------------------------------------
+
+    def go(self) -> Finished:
+        began = time.monotonic()
+        started = now()
+        self._recall()
+        self.reused = list(self.used)
+        self._announce()
+        invocation = self._invocation(started)
+        with _interruptible(), self._tracking(invocation):
+            self.store.write_invocation(invocation)
+            try:
+                self._measure()
+                rows, choices = self._judge()
+                while self._look_further(rows):
+                    self._measure()
+                    rows, choices = self._judge()
+            except BaseException as error:
+                invocation.update(
+                    status="killed" if isinstance(error, KeyboardInterrupt) else "failed", ended=now(), trials=list(self.used)
+                )
+                with contextlib.suppress(UserError):
+                    self.store.write_invocation(invocation)
+                raise
+            book = self._ledger(rows, choices, time.monotonic() - began)
+            file = self._write(book)
+            verdict = {row["id"]: row["outcome"] for row in rows if row["outcome"]}
+            invocation.update(status="finished", ended=now(), verdict=verdict, outcome=book["outcome"], trials=list(self.used),
+                              reused=self.reused, ledger=_relative(file))  # fmt: skip
+            self.store.write_invocation(invocation)
+            pdf = self._report(file)
+            if self.tracker is not None:
+                self.tracker.finish(invocation, file, [p for p in (file, pdf) if p])
+        return Finished(
+            ledger=book, file=file, ran=len(self.used) - len(self.reused), reused=len(self.reused), seconds=time.monotonic() - began
+        )
+
+    def _recall(self) -> None:
+        """Take every trial that is known to be wanted and already in the store; choices may reveal more of them."""
+        while True:
+            fresh = [t for t in self.plan.wanted() if t.key not in self.plan.results]
+            found = [(t, self.store.get(self.plan.card["slug"], t.key)) for t in fresh]
+            if not any(record for _, record in found):
+                return
+            for _, record in found:
+                if record:
+                    self._take(record)
+
+    def _take(self, record: dict[str, Any]) -> None:
+        self.used[record["key"]] = record
+        self.plan.results[record["key"]] = revive(record["metrics"])
+        self.data.update(record.get("data", {}))
+
+    def _missing(self, busy: set[str]) -> list[Unit]:
+        return self.plan.units([t for t in self.plan.wanted() if t.key not in self.plan.results and t.key not in busy])
+
+    def _measure(self) -> None:
+        """Send units to the executor until nothing that is wanted is missing."""
+        first = self._missing(set())
+        if not first:
+            return
+        progress = Progress(f"{self.page.slug} · {self.request.tier}")
+        executor = open_executor(self.request.executor, self.device, progress.event)
+        progress.slots = executor.slots
+        abandon = True
+        try:
+            self._schedule(executor, progress)
+            abandon = False
+        except BrokenExecutor:
+            raise UserError("a worker process died (out of memory?); finished trials are kept, run the same command again") from None
+        finally:
+            progress.close()
+            executor.close(abandon)
+            self.pace.save()
+
+    def _schedule(self, executor: Executor, progress: Progress) -> None:
+        waiting: list[Unit] = []
+        running: dict[Future[dict[str, Any]], Unit] = {}
+        busy: set[str] = set()
+        while True:
+            for unit in self._missing(busy):
+                busy |= {t.key for t in unit.trials}
+                waiting.append(unit)
+                progress.add(unit, self.pace.expected(unit))
+            # The longest first keeps all workers busy to the end; what measures time runs last and alone.
+            waiting.sort(key=lambda u: (u.timed, -(self.pace.expected(u) or len(u.trials))))
+            while waiting and len(running) < executor.slots:
+                if waiting[0].timed and running or any(u.timed for u in running.values()):
+                    break
+                unit = waiting.pop(0)
+                progress.start(unit.id)
+                running[executor.submit(unit.message(), str(self.store.checkpoints(unit.id)))] = unit
+            if not running:
+                return
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                unit = running.pop(future)
+                self._keep(unit, future.result())
+                progress.done(unit.id, future.result()["seconds"])
+
+    def _keep(self, unit: Unit, answer: Mapping[str, Any]) -> None:
+        """Write the records of a finished unit."""
+        if "error" in answer:
+            log = self.store.folder / "logs" / f"{unit.id}.txt"
+            write_text(log, str(answer["traceback"]))
+            first = unit.trials[0].identity
+            raise UserError(f"{self.page.slug}: {describe(first)} failed: {answer['error'].splitlines()[0][:300]} (traceback in {log})")
+        share = answer["seconds"] / len(unit.trials)
+        records = [
+            {
+                **trial.identity,
+                "key": trial.key,
+                "tier": self.request.tier,
+                "revision": self.card["revision"],
+                "rule_hash": self.whole["rule_hash"],
+                "metrics": metrics,
+                "data": answer["data"],
+                "seconds": share,
+                "unit": unit.id,
+                "written": now(),
+            }
+            for trial, metrics in zip(unit.trials, answer["metrics"], strict=True)
+        ]
+        kept = self.store.put(records)
+        self.store.drop_checkpoints(unit.id)
+        self.pace.learn(unit, answer["seconds"])
+        for record in kept:
+            self._take(record)
+        if self.tracker is not None:
+            self.tracker.trials(kept)
+
+    # --- The verdict --------------------------------------------------------------------------------
+
+    def _verdict_trials(self) -> list[dict[str, Any]]:
+        found = []
+        for experiment, arm, at in self.plan.places():
+            for trial in self.plan.verdict_trials(experiment, arm, at):
+                if trial.key in self.used:
+                    found.append(shown(self.used[trial.key]))
+        return found
+
+    def _judge(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        from suite.judge import judge
+
+        choices = self.plan.choices()
+        return judge(self.card, self.request.tier, self._verdict_trials(), choices, seeds=self.request.seeds), choices
+
+    def _look_further(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Move experiments that still hold an undecided claim to their next planned look."""
+        from suite.judge import unsettled
+
+        moved = False
+        for experiment in self.plan.experiments:
+            looks = experiment["tiers"][self.request.tier]["looks"]
+            at = self.plan.looks.get(experiment["name"], 0)
+            if self.request.seeds is None and at + 1 < len(looks) and unsettled(self.card, rows, experiment["name"]):
+                self.plan.looks[experiment["name"]] = at + 1
+                moved = True
+        return moved
+
+    def _ledger(self, rows: list[dict[str, Any]], choices: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+        from suite.calibration import calibrate
+        from suite.judge import published_rows
+
+        trials = self._verdict_trials()
+        tier = self.request.tier
+        if not any(row["headline"] for row in rows):  # ONLY= without the headline: the first claim asked for stands in
+            rows = [{**row, "headline": i == 0} for i, row in enumerate(rows)]
+        timed = [e["name"] for e in self.plan.experiments if e["timed"]]
+        spent: dict[str, dict[str, float]] = {}
+        for record in self.used.values():
+            entry = spent.setdefault(record["experiment"], {"seconds": 0.0, "trials": 0})
+            entry["seconds"] += record["seconds"]
+            entry["trials"] += 1
+        provenance = {
+            "code": {name: {"hash": self.code[name], "parts": self.parts[name]} for name in self.code},
+            "versions": self.world["versions"],
+            "machine": self.world["machine"],
+            "git": home.git_state(),
+            "data": dict(sorted(self.data.items())),
+            "seeds": {e["name"]: self.plan.seeds_now(e) for e in self.plan.experiments},
+            "sizes": {e["name"]: self.plan.sizes_of(e) for e in self.plan.experiments},
+        }
+        timing = {
+            "measured": max((r["written"] for r in self.used.values()), default=now()),
+            "seconds": sum(entry["seconds"] for entry in spent.values()),
+            "per_experiment": spent,
+        }
+        return ledger.compose(
+            self.card,
+            tier,
+            rows=rows,
+            choices=choices,
+            trials=trials,
+            timed=timed,
+            calibration=calibrate(self.card, tier, trials, choices, rows),
+            published=published_rows(self.card, tier, trials, choices),
+            provenance=provenance,
+            timing=timing,
+        )
+
+    def _write(self, book: dict[str, Any]) -> Path:
+        if self.request.partial:
+            file = self.store.folder / "partial" / self.request.tier / f"{self.page.name}.json"
+            write_json(file, book)
+            return file
+        file = ledger.path(self.request.tier, self.page.name)
+        moved = ledger.write(book, file)
+        if moved:
+            print(
+                f"the earlier ledger, gathered under another rule or with another verdict, is kept as {_relative(moved)}", file=sys.stderr
+            )
+        return file
+
+    def _report(self, file: Path) -> Path | None:
+        """The PDF; where typst or matplotlib are not installed the ledger stands alone and says how to go on."""
+        try:
+            from suite.report import build
+        except ImportError as error:
+            print(f"no PDF: {error.name} is not installed here; carry {file.name} home and use suite adopt", file=sys.stderr)
+            return None
+        folder = self.store.folder / "partial" if self.request.partial else home.reports()
+        return build([file], folder if self.request.tier != "smoke" else folder / "smoke")[0]
+
+    # --- Around it ----------------------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        units = self._missing(set())
+        wanted = self.plan.wanted()
+        head = f"{self.page.slug} · tier {self.request.tier} · revision {self.card['revision']} · rule {self.whole['rule_hash'][:12]}"
+        print(head, file=sys.stderr)
+        expected = self.pace.total(units)
+        about = "" if expected is None or not units else f", about {clock(expected / max(1, os.cpu_count() or 1))}"
+        more = (
+            " (and the verdict trials that tuning will choose)"
+            if any(u.trials[0].identity["seed"]["purpose"] == "tune" for u in units)
+            else ""
+        )
+        print(f"{len(self.reused)} trials reused, {len(wanted) - len(self.reused)} to run{more}{about}", file=sys.stderr, flush=True)
+
+    def _invocation(self, started: str) -> dict[str, Any]:
+        return {
+            "id": f"{started.replace(':', '').replace('-', '')}-{secrets.token_hex(3)}",
+            "slug": self.page.slug,
+            "tier": self.request.tier,
+            "started": started,
+            "ended": None,
+            "status": "running",
+            "trials": [],
+            "reused": self.reused,
+            "verdict": {},
+            "outcome": None,
+            "revision": self.card["revision"],
+            "rule_hash": self.whole["rule_hash"],
+            "git": home.git_state(),
+            "versions": self.world["versions"],
+            "machine": self.world["machine"],
+            "ledger": None,
+            "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        }
+
+    @contextlib.contextmanager
+    def _tracking(self, invocation: dict[str, Any]) -> Iterator[None]:
+        if not self.request.track:
+            yield
+            return
+        from suite import track
+
+        self.tracker = track.Tracker(home.work())
+        self.tracker.begin(invocation, self.card)
+        if self.reused:
+            self.tracker.trials([self.used[key] for key in self.reused])
+        try:
+            yield
+        finally:
+            self.tracker.close()
+
+
+def shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the ledger lists it."""
+    found = {name: record[name] for name in ("experiment", "arm", "at", "setting", "seed")}
+    return {**found, "metrics": revive(record["metrics"])}
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(home.ROOT)) if path.is_relative_to(home.ROOT) else str(path)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Make SIGTERM end a run the way Ctrl-C does: workers are stopped, finished trials are kept."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,333 @@
+"""What the command line prints about tasks, plans and results."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from suite import home, ledger, registry
+from suite.claims import TIERS
+from suite.errors import UserError
+from suite.progress import clock
+
+COLOURS = {"reproduced": "green", "refuted": "red", "inconclusive": "yellow", "error": "magenta"}
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+
+
+def _coloured(outcome: str | None) -> str:
+    return f"[{COLOURS[outcome]}]{outcome}[/]" if outcome in COLOURS else "not tested here"
+
+
+def verdicts(page: registry.Page) -> dict[str, str]:
+    """{tier: the headline's outcome} of the committed ledgers."""
+    found = {}
+    for tier in TIERS[1:]:
+        file = ledger.path(tier, page.name)
+        if file.exists():
+            found[tier] = str(json.loads(file.read_text(encoding="utf8")).get("outcome"))
+    return found
+
+
+def headline(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(claim for claim in card["claims"] if claim["headline"])
+
+
+def tiers(card: Mapping[str, Any]) -> list[str]:
+    return [t for t in TIERS if any(t in e["tiers"] for e in card["experiments"])]
+
+
+def listing() -> list[dict[str, Any]]:
+    """The rows of ``suite list --json``."""
+    found = []
+    for page in registry.pages().values():
+        card = registry.card(page)
+        found.append(
+            {
+                "slug": page.slug,
+                "title": card["title"],
+                "family": card["family"],
+                "posts": [post["url"] for post in card["source"]["posts"]],
+                "claims": len(card["claims"]),
+                "headline": headline(card)["says"],
+                "tiers": tiers(card),
+                "verdicts": verdicts(page),
+            }
+        )
+    return found
+
+
+def print_list(as_json: bool) -> None:
+    rows = listing()
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    width = max((len(row["slug"]) for row in rows), default=0)
+    for row in rows:
+        last = ", ".join(f"{tier}: {outcome}" for tier, outcome in row["verdicts"].items()) or "not run yet"
+        print(f"{row['slug']:<{width}}  {row['claims']:>3} claims  {last}\n{'':<{width}}  {row['headline']}")
+
+
+def details(page: registry.Page) -> dict[str, Any]:
+    """The value of ``suite show --json``."""
+    card = registry.card(page)
+    names = tiers(card)
+    return {
+        "slug": page.slug,
+        "title": card["title"],
+        "family": card["family"],
+        "source": card["source"],
+        "claims": [
+            {
+                "id": claim["id"],
+                "says": claim["says"],
+                "kind": claim["kind"],
+                "claimed": claim["clauses"][0]["claimed"] if claim["clauses"] else None,
+                "clauses": claim["clauses"],
+                "headline": claim["headline"],
+                "tested": {tier: claim["untested"].get(tier) or claim["untested"].get("*") or True for tier in names},
+                "note": claim["note"],
+            }
+            for claim in card["claims"]
+        ],
+        "experiments": card["experiments"],
+        "arms": [{"experiment": e["name"], **arm} for e in card["experiments"] for arm in e["arms"]],
+        "tiers": names,
+        "revision": card["revision"],
+        "rule_hash": card["rule_hash"],
+        "verdicts": verdicts(page),
+    }
+
+
+def print_task(name: str, as_json: bool, why: bool) -> None:
+    page = registry.find(name)
+    if why:
+        print_why(page)
+        return
+    found = details(page)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    from suite.quantities import from_json
+
+    print(f"{found['title']}\n{page.slug} · {found['family']} · revision {found['revision']} · rule {found['rule_hash'][:12]}")
+    for post in found["source"]["posts"]:
+        print(f"  {post['title']} ({post['date']}) {post['url']}")
+    for claim in found["claims"]:
+        print(f"\n{claim['id']}{' (headline)' if claim['headline'] else ''}: {claim['says']}")
+        for clause in claim["clauses"]:
+            needs = f", in at least {clause['needs']} cells" if clause["needs"] else ""
+            print(f"    {from_json(clause['quantity'])} in {span(clause['claimed'])}{needs}")
+        for tier, tested in claim["tested"].items():
+            if tested is not True:
+                print(f"    not tested at {tier}: {tested}")
+    print("\nexperiments")
+    for experiment in found["experiments"]:
+        arms = ", ".join(arm["name"] for arm in experiment["arms"])
+        sizes = "; ".join(f"{tier}: {value['seeds']} seeds" for tier, value in experiment["tiers"].items())
+        print(f"    {experiment['name']}: {arms} ({sizes})")
+    print("verdicts: " + (", ".join(f"{t}: {o}" for t, o in found["verdicts"].items()) or "none yet"))
+
+
+def span(claimed: Sequence[float | None]) -> str:
+    """
+    >>> span([None, 0.5]), span([2, 2]), span([0, 1])
+    ('(-inf, 0.5]', '{2}', '[0, 1]')
+    """
+    low, high = claimed
+    if low == high and low is not None:
+        return f"{{{low:g}}}"
+    left = "(-inf" if low is None else f"[{low:g}"
+    return f"{left}, {'inf)' if high is None else f'{high:g}]'}"
+
+
+def print_why(page: registry.Page) -> None:
+    """Is each committed result stale against the code and the rule, and which piece changed."""
+    from suite.run import code_of
+
+    card = registry.card(page)
+    found = False
+    for tier in TIERS[1:]:
+        file = ledger.path(tier, page.name)
+        if not file.exists():
+            continue
+        found = True
+        book = ledger.read(file)
+        if book["rule_hash"] != card["rule_hash"]:
+            print(f"{tier}: stale, gathered under another rule ({book['rule_hash'][:12]}, now {card['rule_hash'][:12]})")
+            continue
+        changed = ledger.stale(book, code_of(card, tier)[1])
+        print(f"{tier}: {book['outcome']}, " + ("made by the code as it stands" if not changed else "stale, changed since:"))
+        for line in changed:
+            print(f"    {line}")
+    if not found:
+        print(f"no committed result of {page.slug}; make reproduce-{page.slug} makes one")
+
+
+def print_plan(name: str, request: Any, as_json: bool) -> None:
+    """The units of a run as they stand now; verdict trials of an arm appear once its tuning is known."""
+    from suite.pace import Pace
+    from suite.plan import Plan
+    from suite.run import code_of, selected, world
+    from suite.store import Store
+
+    page = registry.find(name)
+    whole = registry.card(page)
+    card, only = selected(whole, request.only)
+    code, parts = code_of(card, request.tier)
+    plan = Plan(card, request.tier, code, world(request.tier), request.seeds, only, request.sizes)
+    store = Store(home.work())
+    pace = Pace(store.folder)
+    while True:
+        fresh = [t for t in plan.wanted() if t.key not in plan.results]
+        records = {t.key: record for t in fresh if (record := store.get(page.slug, t.key))}
+        if not records:
+            break
+        plan.results.update({key: record["metrics"] for key, record in records.items()})
+    reason = _reason(page, whole, request.tier, parts)
+    rows = []
+    for cached in (True, False):
+        for unit in plan.units([t for t in plan.wanted() if (t.key in plan.results) == cached]):
+            first = unit.trials[0].identity
+            rows.append(
+                {
+                    "experiment": unit.experiment,
+                    "arm": ", ".join(dict.fromkeys(t.identity["arm"] for t in unit.trials)),
+                    "at": first["at"],
+                    "settings": list({json.dumps(t.identity["setting"], sort_keys=True): t.identity["setting"] for t in unit.trials}.values()),
+                    "seeds": sorted({f"{t.identity['seed']['purpose']}/{t.identity['seed']['number']}" for t in unit.trials}, key=_numbered),
+                    "cached": cached,
+                    "reason": "already measured" if cached else reason.get(unit.experiment, "never measured here"),
+                    "seconds_expected": 0.0 if cached else pace.expected(unit),
+                    "trials": len(unit.trials),
+                }
+            )
+    if as_json:
+        print(json.dumps({"slug": page.slug, "tier": request.tier, "rule_hash": whole["rule_hash"], "units": rows}, ensure_ascii=False, indent=1))
+        return
+    print(f"{page.slug} · tier {request.tier} · revision {whole['revision']} · rule {whole['rule_hash'][:12]}")
+    for row in rows:
+        where = " · ".join([row["experiment"], row["arm"], *(f"{k} {v}" for k, v in row["at"].items())])
+        cost = "" if row["cached"] else f", about {clock(row['seconds_expected'])}" if row["seconds_expected"] else ", time unknown"
+        phase = row["seeds"][0].split("/")[0]
+        print(f"  {'reuse' if row['cached'] else 'run  '} {row['trials']:>4} {phase} trials  {where}  ({row['reason']}{cost})")
+    waiting = [e["name"] for e, arm, at in plan.places() if plan.settings(e, arm, at) is None]
+    for name in dict.fromkeys(waiting):
+        print(f"  then       verdict trials of {name}, once tuning has chosen their settings")
+    total = [r["seconds_expected"] for r in rows if not r["cached"]]
+    if total:
+        known = sum(t for t in total if t)
+        print(f"expected: {clock(known)} of single-core work" + (" and units never run here" if None in total else ""))
+    else:
+        print("nothing to run: every trial is there")
+
+
+def _numbered(seed: str) -> tuple[str, int]:
+    purpose, _, number = seed.partition("/")
+    return purpose, int(number)
+
+
+def _reason(page: registry.Page, card: Mapping[str, Any], tier: str, parts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Why trials of an experiment must run although a ledger has them."""
+    file = ledger.path(tier, page.name)
+    if not file.exists():
+        return {}
+    try:
+        book = ledger.read(file)
+    except UserError:
+        return {}
+    found = {}
+    for name, now in parts.items():
+        before = book["provenance"]["code"].get(name, {}).get("parts", {})
+        changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        if book["rule_hash"] != card["rule_hash"]:
+            found[name] = "the rule changed since the committed result"
+        elif changed:
+            found[name] = f"code changed: {', '.join(changed[:3])}{' …' if len(changed) > 3 else ''}"
+        elif book["provenance"]["versions"] != home.versions():
+            found[name] = "other library versions than the committed result's"
+        else:
+            found[name] = "measured elsewhere, not in this store"
+    return found
+
+
+def print_finished(finished: Any) -> None:
+    """The claims with their outcomes and the path of the PDF."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    book = finished.ledger
+    console = _console()
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
+    for name, options in (("claim", {}), ("outcome", {"no_wrap": True}), ("measured", {}), ("claimed", {}), ("n", {"justify": "right"})):
+        table.add_column(name, **options)
+    for row in ledger.rows(book):
+        mark = " *" if row["headline"] else ""
+        table.add_row(
+            f"[bold]{row['id']}{mark}[/] {escape(row['says'])}",
+            _coloured(row["outcome"]),
+            _measured(row),
+            span(row["claimed"]) if row.get("claimed") else "",
+            str(row.get("n") or ""),
+        )
+    console.print(table)
+    for row in ledger.rows(book):
+        if row["outcome"] != "reproduced" and row.get("reason"):
+            console.print(f"[dim]{row['id']}: {escape(row['reason'])}[/]")
+    head = next(row for row in ledger.rows(book) if row["headline"])
+    console.print(f"\n[bold]{head['id']} (headline): {_coloured(head['outcome'])}[/] at tier {book['tier']}")
+    if book["tier"] == "smoke":
+        console.print("The smoke tier checks the machinery; its outcomes are no verdicts.")
+    console.print(f"{finished.ran} trials run, {finished.reused} reused, {clock(finished.seconds)}")
+    console.print(f"ledger  {_short(finished.file)}")
+    pdf = pdf_of(finished.file, book["tier"])
+    if pdf.exists():
+        console.print(f"PDF     {_short(pdf)}")
+
+
+def pdf_of(file: Path, tier: str) -> Path:
+    """Where the report of a ledger is written."""
+    partial = file.is_relative_to(home.work())
+    folder = home.work() / "partial" if partial else home.reports()
+    folder = folder / "smoke" if tier == "smoke" else folder
+    return folder / f"{file.stem.replace('_', '-')}-{tier}.pdf"
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    cells = row.get("measured") or []
+    if len(cells) == 1:
+        return span([_number(cells[0][0]), _number(cells[0][1])])
+    return f"{len(cells)} cells" if cells else ""
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or isinstance(value, str) else float(f"{value:.4g}")
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def build_reports(tasks: Sequence[str], tier: str | None, out: str | None) -> None:
+    """Every PDF from the ledgers, the suite's summary, and the generated tables."""
+    from suite.report import build, build_summary
+    from suite.summary import write_tables
+
+    wanted = {registry.find(name).name for name in tasks}
+    files = [file for file in ledger.each(tier) if not wanted or file.stem in wanted]
+    if not files:
+        raise UserError("no ledger to report; make reproduce-<task> makes one")
+    folder = Path(out).resolve() if out else home.reports()
+    made = build(files, folder)
+    if not wanted:
+        made.append(build_summary(files, folder))
+        if tier is None:
+            write_tables()
+    for pdf in made:
+        print(_short(pdf))

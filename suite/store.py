@@ -1,0 +1,120 @@
+"""Trial records: append-only, atomic, checksummed; the only truth.
+
+One file per trial, named by its key, below ``trials/<slug>/``.  The key is the digest of everything the numbers depend on (code,
+experiment, arm, condition, setting, seed, sizes, versions, machine class), so that looking a trial up is opening one file,
+however many others there are.  A record is never changed: a file is whole or absent.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.canonical import canonical, digest
+from suite.errors import UserError
+from suite.files import read_json, write_bytes
+
+SCHEMA = 1
+_KEYED = ("slug", "root", "experiment", "arm", "at", "setting", "fixed", "seed", "sizes", "code", "versions", "machine")
+
+
+def trial_key(identity: Mapping[str, Any]) -> str:
+    """The digest of what a trial's numbers depend on; every part of ``_KEYED`` must be there."""
+    return digest({name: identity[name] for name in _KEYED})
+
+
+def checksum(record: Mapping[str, Any]) -> str:
+    return digest({name: value for name, value in record.items() if name != "checksum"})
+
+
+@dataclass(frozen=True)
+class Store:
+    """The trials of one working folder."""
+
+    folder: Path
+
+    def path(self, slug: str, key: str) -> Path:
+        if not re.fullmatch(r"[0-9a-f]{64}", key) or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", slug):
+            raise UserError(f"a record named {slug!r}/{key!r} has no place in the store; names are slugs and SHA-256 digests")
+        return self.folder / "trials" / slug / key[:2] / f"{key}.json"
+
+    def get(self, slug: str, key: str) -> dict[str, Any] | None:
+        """The record of a key, None when it is not there; a damaged record is an error that names its file."""
+        path = self.path(slug, key)
+        if not path.exists():
+            return None
+        record = read_json(path, "the trial record")
+        problem = self.problem(record, key)
+        if problem:
+            raise UserError(f"the trial record {path} {problem}; delete it and run again, the trial is then repeated")
+        return record
+
+    @staticmethod
+    def problem(record: Any, key: str | None = None) -> str | None:
+        """Why a record cannot be trusted, or None."""
+        if not isinstance(record, dict) or "checksum" not in record:
+            return "is not a trial record"
+        if record.get("schema") != SCHEMA:
+            return f"has schema {record.get('schema')!r}, this suite reads {SCHEMA}"
+        if record["checksum"] != checksum(record):
+            return "does not match its checksum"
+        if any(name not in record for name in (*_KEYED, "metrics", "key")):
+            return "lacks a field"
+        if trial_key(record) != record["key"] or (key is not None and record["key"] != key):
+            return "does not belong to its name"
+        return None
+
+    def put(self, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Write new records; those that are there already stay as they are.  Returns what now stands in the store."""
+        kept: list[dict[str, Any]] = []
+        for record in records:
+            whole = {**record, "schema": SCHEMA}
+            whole["checksum"] = checksum(whole)
+            path = self.path(whole["slug"], whole["key"])
+            if not path.exists():
+                write_bytes(path, (canonical(whole) + "\n").encode())
+                kept.append(whole)
+            else:
+                kept.append(self.get(whole["slug"], whole["key"]) or whole)
+        return kept
+
+    def each(self, slug: str | None = None) -> Iterator[tuple[Path, Any]]:
+        """Every record file with its content, in the order of their names; unreadable ones come as None."""
+        base = self.folder / "trials"
+        for path in sorted(base.glob(f"{slug or '*'}/*/*.json")):
+            try:
+                yield path, read_json(path, "the trial record")
+            except UserError:
+                yield path, None
+
+    # --- Invocations: what one run of a task used --------------------------------------------------
+
+    def run_path(self, invocation: Mapping[str, Any]) -> Path:
+        slug, name = str(invocation["slug"]), str(invocation["id"])
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", slug) or not re.fullmatch(r"[0-9A-Za-z+-]+", name):
+            raise UserError(f"a run named {slug!r}/{name!r} has no place in the store")
+        return self.folder / "runs" / slug / f"{name}.json"
+
+    def write_invocation(self, invocation: Mapping[str, Any]) -> Path:
+        path = self.run_path(invocation)
+        write_bytes(path, (canonical({**invocation, "schema": SCHEMA}) + "\n").encode())
+        return path
+
+    def invocations(self, slug: str | None = None) -> Iterator[dict[str, Any]]:
+        for path in sorted((self.folder / "runs").glob(f"{slug or '*'}/*.json")):
+            with contextlib.suppress(UserError):
+                yield read_json(path, "the run record")
+
+    # --- Checkpoints -------------------------------------------------------------------------------
+
+    def checkpoints(self, unit: str) -> Path:
+        return self.folder / "checkpoints" / unit
+
+    def drop_checkpoints(self, unit: str) -> None:
+        folder = self.checkpoints(unit)
+        for path in folder.glob("*") if folder.is_dir() else ():
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
