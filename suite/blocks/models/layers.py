@@ -1,0 +1,99 @@
+"""The layers of stacked models.  Letters: R models, I inputs, O outputs, V symbols.
+
+Each model draws its weights from its own stream, in the order in which the layers are made, so that model r does not depend on
+its company.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+
+def normal(streams: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:
+    """[R, *shape] of N(0, std^2), row r from stream r."""
+    return nn.Parameter(torch.stack([torch.randn(*shape, generator=stream) for stream in streams]).mul_(std))
+
+
+class Linear(nn.Module):
+    """y_r = x_r W_r + b_r: x [R, ..., I] to [R, ..., O], with weight [R, I, O] ~ N(0, std^2), bias [R, O] = 0.
+
+    >>> layer = Linear([torch.Generator().manual_seed(r) for r in range(3)], 4, 5, std=0.5)
+    >>> layer(torch.zeros(3, 7, 2, 4)).shape
+    torch.Size([3, 7, 2, 5])
+    """
+
+    def __init__(self, streams: Sequence[Generator], inputs: int, outputs: int, *, std: float, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = normal(streams, inputs, outputs, std=std)
+        self.bias = nn.Parameter(torch.zeros(len(streams), outputs)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1, -2)
+        if self.bias is None:
+            y = torch.bmm(flat, self.weight)
+        else:
+            y = torch.baddbmm(self.bias.unsqueeze(1), flat, self.weight)
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x^2) + eps) over the last axis, times a gain [R, O] that starts at 1, or without gain (arXiv:1910.07467).
+
+    >>> RMSNorm(1, 2, gain=False)(torch.tensor([[[3.0, 4.0]]]))
+    tensor([[[0.8485, 1.1314]]])
+    """
+
+    def __init__(self, models: int, width: int, *, gain: bool = True, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(models, width)) if gain else None
+        self.width, self.eps = width, eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu":
+            return _RMSNorm.apply(x, self.gain, self.eps)
+        y = F.rms_norm(x, (self.width,), eps=self.eps)  # one kernel there, several on the CPU
+        return y if self.gain is None else y * _over(self.gain, y)
+
+
+def _over(gain: Tensor, x: Tensor) -> Tensor:
+    """A gain [R, O] that broadcasts against x [R, ..., O]."""
+    return gain.view(len(gain), *[1] * (x.ndim - 2), -1)
+
+
+class _RMSNorm(torch.autograd.Function):
+    """With y = x / rms(x):  dx = (g - y mean(g y)) / rms(x), where g is the gradient times the gain."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor | None, eps: float) -> Tensor:
+        scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        y = x * scale
+        ctx.save_for_backward(y, scale, gain)
+        return y if gain is None else y * _over(gain, y)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        y, scale, gain = ctx.saved_tensors
+        product, of_gain = gradient * y, None
+        if gain is not None:
+            of_gain = product.flatten(1, -2).sum(1)
+            gradient, product = gradient * _over(gain, y), product * _over(gain, y)
+        mean = product.sum(-1, keepdim=True).div_(-y.shape[-1])
+        return torch.addcmul(gradient, y, mean).mul_(scale), of_gain, None
+
+
+class Embedding(nn.Module):
+    """Rows of a table per model: tokens [R, ...] (int64) to [R, ..., O], with weight [R, V, O] ~ N(0, std^2)."""
+
+    def __init__(self, streams: Sequence[Generator], symbols: int, width: int, *, std: float) -> None:
+        super().__init__()
+        self.weight = normal(streams, symbols, width, std=std)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        models, symbols, _ = self.weight.shape
+        first = torch.arange(models, device=tokens.device).mul_(symbols).view(-1, *[1] * (tokens.ndim - 1))
+        return F.embedding(tokens + first, self.weight.flatten(0, 1))

@@ -1,0 +1,271 @@
+"""Many models as one: every parameter of a stacked model has a leading axis R, one entry per model.
+
+The parameters of a stack live side by side in one buffer [R, P], their gradients in another, so that an optimizer step is a
+handful of operations over the whole stack with a learning rate, a decay and a clip per row.  A model's numbers depend
+neither on its company nor on its place in the stack.
+"""
+
+import fnmatch
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+# Every parameter starts at a multiple of this many numbers and is padded with zeros: then vector instructions meet the same numbers
+# in the same lanes whatever the stack's size, and a model stays bitwise itself.
+ALIGN = 32
+# The eager rules make several passes over the weights; blocks of about this many numbers stay in the cache between the passes.
+BLOCK = 1 << 16
+
+
+class Rule(Protocol):
+    """An elementwise update, in place on weight and state; see ``suite.blocks.optim``.
+
+    It is called with tensors [R, n] and with lr and decay of [R, 1]; where ``per_parameter`` is true, with one
+    parameter [R, ...] at a time and lr, decay of [R, 1, ...].  ``step`` counts from 1.
+    """
+
+    @property
+    def state(self) -> tuple[str, ...]: ...
+
+    @property
+    def per_parameter(self) -> bool: ...
+
+    def __call__(
+        self, weight: Tensor, gradient: Tensor, state: tuple[Tensor, ...], lr: Tensor, decay: float | Tensor, step: int
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Group:
+    """Which rule updates which parameters of which models, with which rate and decay.
+
+    rule     e.g. ``lion.Rule()``
+    lr       one number, or R of them
+    decay    likewise.  Vectors, that is parameters [R, n] such as biases and norm gains, do not decay unless ``decay_vectors``
+    only     patterns of parameter names, e.g. ("embedding.*",); empty means every parameter.  The first group that fits takes it
+    models   the rows that it serves, e.g. range(0, 8); None means all.  Arms with different rules share a stack by this
+    """
+
+    rule: Rule
+    lr: float | Sequence[float] = field(kw_only=True)
+    decay: float | Sequence[float] = field(default=0.0, kw_only=True)
+    only: tuple[str, ...] = field(default=(), kw_only=True)
+    models: Sequence[int] | None = field(default=None, kw_only=True)
+    decay_vectors: bool = field(default=False, kw_only=True)
+
+    def fits(self, row: int, name: str) -> bool:
+        if self.models is not None and row not in self.models:
+            return False
+        return not self.only or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """A rectangle of the buffers that one rule updates in one call, and its views."""
+
+    rule: Rule
+    rows: slice
+    weight: Tensor
+    gradient: Tensor
+    state: tuple[Tensor, ...]
+    base: Tensor  # lr before the schedule
+    lr: Tensor
+    decay: float | Tensor
+
+
+def models_of(model: nn.Module) -> int:
+    """R, the number of models in the stack.
+
+    >>> stack = nn.Module(); stack.weight = nn.Parameter(torch.zeros(3, 4, 5)); models_of(stack)
+    3
+    """
+    sizes = {parameter.shape[0] if parameter.ndim else 0 for parameter in model.parameters()}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"every parameter of a stack has the same leading axis, one entry per model; found {sorted(sizes)}")
+    return sizes.pop()
+
+
+def row_hashes(model: nn.Module) -> list[str]:
+    """sha256 over the bytes of each model's parameters, in the order of their names: R strings."""
+    import hashlib
+
+    found = [hashlib.sha256() for _ in range(models_of(model))]
+    for name, parameter in sorted(model.named_parameters()):
+        values = parameter.detach().cpu().contiguous().numpy()
+        for row, digest in enumerate(found):
+            digest.update(name.encode())
+            digest.update(values[row].tobytes())
+    return [digest.hexdigest() for digest in found]
+
+
+class StackOptimizer(torch.optim.Optimizer):
+    """Updates a stack by elementwise rules, with learning rate, decay and clip per model.
+
+    schedule  multiplier(step) of every learning rate, a number or a tensor [R]; steps count from 0
+    clip      largest global gradient norm of a model, one number or R (``inf``: none), as ``clip_grad_norm_`` per model
+
+    The parameters of ``model`` become views of the buffer ``weights`` [R, P]; ``step`` gathers their gradients into the buffer
+    ``gradients`` [R, P].  A parameter without a gradient counts as one with a zero gradient, so that it still decays.  Build the
+    optimizer after the model has been moved to its device.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        groups: Group | Sequence[Group],
+        *,
+        schedule: Callable[[int], float | Tensor] | None = None,
+        clip: float | Sequence[float] | None = None,
+    ) -> None:
+        groups = [groups] if isinstance(groups, Group) else list(groups)
+        named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        super().__init__(list(named.values()), {})
+        self.models = models_of(model)
+        self.schedule = schedule
+        self.steps = 0
+        runs = _runs(groups, self.models)
+        owners = {name: tuple(_owner(groups, rows.start, name) for rows in runs) for name in named}
+        order = sorted(named, key=lambda name: (owners[name], named[name].ndim <= 2))  # stable: the model's order within
+        self._lay_out({name: named[name] for name in order})
+        self.clip = None if clip is None else self._column(clip)
+        self.norms: Tensor | None = None
+        self._states: list[Tensor] = []
+        self._segments = [
+            segment
+            for number, rows in enumerate(runs)
+            for segment in self._cut(groups, rows, [(name, owners[name][number]) for name in order])
+        ]
+        self._state_elements = [
+            sum(size[0].numel() * len(groups[_owner(groups, row, name)].rule.state) for name, size in named.items())
+            for row in range(self.models)
+        ]
+
+    def _lay_out(self, named: Mapping[str, nn.Parameter]) -> None:
+        first = next(iter(named.values()))
+        self._columns: dict[str, slice] = {}
+        self._shapes = {name: parameter.shape for name, parameter in named.items()}
+        width = 0
+        for name, parameter in named.items():
+            if parameter.dtype != first.dtype or parameter.device != first.device:
+                raise ValueError(f"all parameters of a stack share dtype and device; {name} is {parameter.dtype} on {parameter.device}")
+            size = parameter[0].numel()
+            self._columns[name] = slice(width, width + size)
+            width += math.ceil(size / ALIGN) * ALIGN
+        self.weights = torch.zeros(self.models, width, dtype=first.dtype, device=first.device)
+        self.gradients = torch.zeros_like(self.weights)
+        self._gradient_views: list[tuple[nn.Parameter, Tensor]] = []
+        for name, parameter in named.items():
+            view = self.weights[:, self._columns[name]].view(parameter.shape)
+            view.copy_(parameter.detach())
+            parameter.data = view
+            self._gradient_views.append((parameter, self.gradients[:, self._columns[name]].view(parameter.shape)))
+
+    def _column(self, values: float | Sequence[float], rows: slice = slice(None)) -> Tensor:
+        """[rows, 1] of one number or of R numbers."""
+        column = torch.as_tensor(values, dtype=torch.float64).flatten()
+        if len(column) not in (1, self.models):
+            raise ValueError(f"expected one number or {self.models}, one per model; got {len(column)}")
+        return column.expand(self.models)[rows].to(self.weights).reshape(-1, 1).contiguous()
+
+    def _cut(self, groups: Sequence[Group], rows: slice, owned: Sequence[tuple[str, int]]) -> Iterable[_Segment]:
+        """The rectangles of these rows: neighbouring parameters of one owner that all decay, or all do not."""
+        pieces: list[list[Any]] = []
+        for name, owner in owned:
+            key = (owner, groups[owner].decay_vectors or len(self._shapes[name]) > 2)
+            if pieces and pieces[-1][0] == key and not groups[owner].rule.per_parameter:
+                pieces[-1][1].append(name)
+            else:
+                pieces.append([key, [name]])
+        for (owner, decays), names in pieces:
+            group = groups[owner]
+            start, stop = self._columns[names[0]].start, self._columns[names[-1]].stop
+            padded = math.ceil(stop / ALIGN) * ALIGN
+            shape = self._shapes[names[0]][1:] if group.rule.per_parameter else (padded - start,)
+            stop = stop if group.rule.per_parameter else padded
+            state = tuple(self.weights.new_zeros(rows.stop - rows.start, padded - start) for _ in group.rule.state)
+            self._states.extend(state)
+            each = max(1, BLOCK // (padded - start)) if self.weights.device.type == "cpu" else self.models
+            for first in range(rows.start, rows.stop, each):
+                part = slice(first, min(first + each, rows.stop))
+                count = part.stop - part.start
+                inner = slice(first - rows.start, part.stop - rows.start)
+                one = (count,) + (1,) * len(shape)
+                lr = self._column(group.lr, part).view(one)
+                decay = self._column(group.decay, part).view(one)
+                yield _Segment(
+                    rule=group.rule,
+                    rows=part,
+                    weight=self.weights[part, start:stop].view(count, *shape),
+                    gradient=self.gradients[part, start:stop].view(count, *shape),
+                    state=tuple(s[inner, : stop - start].view(count, *shape) for s in state),
+                    base=lr,
+                    lr=lr.clone(),
+                    decay=decay if decays and bool(decay.any()) else 0.0,
+                )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of every model; the closure, where given, computes the loss and the gradients first."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self.gather()
+        if self.schedule is not None:
+            self._schedule(self.schedule(self.steps))
+        if self.clip is not None:
+            self.norms = self.gradient_norms()
+            self.gradients.mul_((self.clip / (self.norms.view(-1, 1) + 1e-6)).clamp_(max=1.0))
+        self.steps += 1
+        for segment in self._segments:
+            segment.rule(segment.weight, segment.gradient, segment.state, segment.lr, segment.decay, self.steps)
+        return loss
+
+    def _schedule(self, multiplier: float | Tensor) -> None:
+        for segment in self._segments:
+            if isinstance(multiplier, Tensor):
+                torch.mul(segment.base, multiplier[segment.rows].to(segment.base).view(segment.base.shape), out=segment.lr)
+            else:
+                torch.mul(segment.base, multiplier, out=segment.lr)
+
+    def gather(self) -> None:
+        """Copy every parameter's gradient into the buffer ``gradients``."""
+        for parameter, view in self._gradient_views:
+            if parameter.grad is None:
+                view.zero_()
+            else:
+                view.copy_(parameter.grad)
+
+    def gradient_norms(self) -> Tensor:
+        """Global norm of each model's gathered gradient [R]."""
+        return torch.linalg.vector_norm(self.gradients, dim=1)
+
+    def state_elements(self) -> list[int]:
+        """Numbers of optimizer state that each model keeps, padding left out."""
+        return list(self._state_elements)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps, "state": list(self._states)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.steps = int(state_dict["steps"])
+        for tensor, value in zip(self._states, state_dict["state"], strict=True):
+            tensor.copy_(value)
+
+
+def _runs(groups: Sequence[Group], models: int) -> list[slice]:
+    """Stretches of neighbouring rows that the same groups serve."""
+    signatures = [tuple(group.models is None or row in group.models for group in groups) for row in range(models)]
+    starts = [row for row in range(models) if row == 0 or signatures[row] != signatures[row - 1]]
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], models], strict=True)]
+
+
+def _owner(groups: Sequence[Group], row: int, name: str) -> int:
+    for number, group in enumerate(groups):
+        if group.fits(row, name):
+            return number
+    raise ValueError(f"no group updates parameter {name!r} of model {row}; end the list with a group that fits every parameter")
