@@ -313,6 +313,23 @@ class Tier:
             raise ContractError(f"the tier has no size {name!r}; it has {', '.join(self.sizes) or 'none'}") from None
 
 
+LEAST_SEEDS = 8
+
+
+def seeds_taken(declared: int, at_most: int | None, asked: int | None) -> int:
+    """How many seeds an experiment uses when a run asks for a number: that number if the tier allows it, else the declared one.
+
+    Allowed is what was fixed beforehand: from 8 (or the declared number, if that is smaller) up to ``at_most``.  A single declared
+    seed stands for an exact measurement, which repeating would not change.
+
+    >>> seeds_taken(16, 24, 20), seeds_taken(16, None, 20), seeds_taken(16, None, 12), seeds_taken(1, None, 12)
+    (20, 16, 12, 1)
+    """
+    if asked is None or declared == 1:
+        return declared
+    return asked if min(LEAST_SEEDS, declared) <= asked <= max(at_most or declared, declared) else declared
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A fair fight or a check: arms, conditions, and a function that measures many seeds at once.

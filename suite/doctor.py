@@ -1,0 +1,92 @@
+"""Is the judge right, and is a task in order: checks with known answers, as a table.
+
+Exit code 0: everything holds; 1: a check failed; 2: a check could not be made.
+"""
+
+import importlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from suite import ledger, registry
+from suite.claims import TIERS
+from suite.errors import UserError
+
+
+def examine(tasks: Sequence[str]) -> int:
+    """Check the judge on synthetic worlds, then each task's seeds, repeatability, mutants and stored calibration."""
+    from rich.console import Console
+    from rich.table import Table
+
+    pages = [registry.find(name) for name in tasks]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("check", "result", ""):
+        table.add_column(name, overflow="fold")
+    worst = 0
+    for name, good, detail in [*judge_checks(), *(row for page in pages for row in task_checks(page))]:
+        worst = max(worst, 0 if good else 1)
+        table.add_row(name, "[green]holds[/]" if good else "[red]FAILS[/]", detail)
+    Console(highlight=False, soft_wrap=True).print(table)
+    return worst
+
+
+def judge_checks() -> Iterator[tuple[str, bool, str]]:
+    """Null worlds and planted effects through the real quantities and the real rule."""
+    from suite.synthetic import synthetic_worlds
+
+    for row in synthetic_worlds():
+        detail = f"{row['verdicts']} verdicts in {row['worlds']} worlds; {row['low']} to {row['high']} are expected"
+        yield f"judge: {row['name']}", bool(row["ok"]), detail
+
+
+def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
+    """A task at the smoke tier: seeds are alive, trials repeat and do not depend on their company, mutants turn the headline."""
+    from suite.rehearse import mutated, rehearse
+
+    task = importlib.import_module(page.module).TASK
+    if "smoke" not in task.tiers:
+        raise UserError(f"{page.slug} has no smoke tier to examine")
+    only = (task.headline.id,)
+    first, second = rehearse(page.module, only=only), rehearse(page.module, only=only)
+    untimed = {e.name for e in task.experiments if not e.timed}
+    yield f"{page.slug}: the same seeds repeat bit for bit", _table(first, untimed) == _table(second, untimed), f"{len(first.trials)} trials"
+    fresh = rehearse(page.module, only=only, root="doctor/fresh")
+    same = _table(first, untimed) == _table(fresh, untimed)
+    stochastic = any(len(_seeds(first, e)) > 1 for e in untimed)
+    yield f"{page.slug}: other seeds give other numbers", not same or not stochastic, "exact, seeds do not enter" if not stochastic else ""
+    yield f"{page.slug}: a trial does not depend on its company", _alone(page.module, only, first, untimed), "stacks of one against whole stacks"
+    honest = first.outcomes[task.headline.id]
+    for mutant in task.mutants:
+        with mutated(page.module, mutant):
+            turned = rehearse(page.module, only=only).outcomes[task.headline.id]
+        yield f"{page.slug}: mutant, {mutant.says}", turned == mutant.turns_to != honest, f"{honest} -> {turned}"
+    for tier in TIERS[1:]:
+        file = ledger.path(tier, page.name)
+        if file.exists():
+            for claim, found in sorted(ledger.read(file)["calibration"].items()):
+                rate, alpha = found["false_verdict_rate"], found["alpha"]
+                bound = alpha + 4 * (alpha * (1 - alpha) / found["worlds"]) ** 0.5
+                yield f"{page.slug} {claim} at {tier}: false verdicts on its own noise", rate <= bound, f"{rate:.3f} of {found['worlds']}, at most {bound:.3f}"
+
+
+def _alone(module: str, only: tuple[str, ...], whole: Any, untimed: set[str]) -> bool:
+    from unittest import mock
+
+    from suite import plan
+    from suite.rehearse import rehearse
+
+    units = plan.Plan.units
+
+    def single(self: plan.Plan, trials: list[plan.Trial]) -> list[plan.Unit]:
+        return [unit for trial in reversed(trials) for unit in units(self, [trial])]
+
+    with mock.patch.object(plan.Plan, "units", single):
+        return _table(rehearse(module, only=only), untimed) == _table(whole, untimed)
+
+
+def _table(found: Any, experiments: set[str]) -> str:
+    return json.dumps([t for t in found.trials if t["experiment"] in experiments], sort_keys=True)
+
+
+def _seeds(found: Any, experiment: str) -> set[int]:
+    return {t["seed"]["number"] for t in found.trials if t["experiment"] == experiment}
