@@ -75,7 +75,7 @@ def _follow(module: str, names: set[str], root: Path, parts: dict[str, str]) -> 
 
 def _whole(module: str, root: Path, parts: dict[str, str]) -> None:
     path = module_file(module, root)
-    if path is None or module in parts or module in _NOT_MEASURING:
+    if path is None or module in parts or any(module == m or module.startswith(m + ".") for m in _NOT_MEASURING):
         return
     tree = _tree(path, path.stat().st_mtime_ns)
     parts[module] = _hash(tree)

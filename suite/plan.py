@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from suite.canonical import canonical, digest
+from suite.claims import LEAST_SEEDS, seeds_taken
 from suite.errors import UserError
 from suite.store import trial_key
-
-LEAST_SEEDS = 8
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -97,8 +95,7 @@ class Plan:
         for name in self.sizes:
             if name not in known:
                 raise UserError(f"no setting {name!r} at tier {self.tier}; there are {', '.join(sorted(known)) or 'none'}")
-        for experiment in self.experiments:
-            self.number_of_seeds(experiment)
+        self._check_seeds()
 
     def _asked(self, name: str) -> bool:
         return self.only is None or name in self.only
@@ -111,16 +108,17 @@ class Plan:
     def number_of_seeds(self, experiment: Mapping[str, Any]) -> int:
         """The verdict seeds of an experiment: declared, or asked for within what was declared beforehand."""
         tier = experiment["tiers"][self.tier]
-        declared = tier["seeds"]
-        if self.seeds is None or declared == 1:  # a single seed stands for "exact": repeating it would show nothing
-            return declared
-        least, most = min(LEAST_SEEDS, declared), max(tier["at_most"] or declared, declared)
-        if not least <= self.seeds <= most:
-            raise UserError(
-                f"SEEDS={self.seeds} is outside {least}..{most} for {experiment['name']} at tier {self.tier}; "
-                f"the rule declares {declared}" + (f" and allows up to {most}" if most > declared else "")
-            )
-        return self.seeds
+        return seeds_taken(tier["seeds"], tier["at_most"], self.seeds)
+
+    def _check_seeds(self) -> None:
+        if self.seeds is None or any(self.number_of_seeds(e) == self.seeds for e in self.experiments):
+            return
+        tiers = [e["tiers"][self.tier] for e in self.experiments if e["tiers"][self.tier]["seeds"] > 1]
+        if not tiers:
+            raise UserError(f"SEEDS={self.seeds}: every experiment of {self.card['slug']} at tier {self.tier} is exact and takes no seeds")
+        least = min(min(LEAST_SEEDS, t["seeds"]) for t in tiers)
+        most = max(max(t["at_most"] or t["seeds"], t["seeds"]) for t in tiers)
+        raise UserError(f"SEEDS={self.seeds} is outside {least}..{most}, which the rule of {self.card['slug']} allows at tier {self.tier}")
 
     # --- Trials -------------------------------------------------------------------------------------
 
@@ -212,8 +210,9 @@ class Plan:
     def seeds_now(self, experiment: Mapping[str, Any]) -> int:
         """The verdict seeds up to the look that the experiment has reached."""
         looks = experiment["tiers"][self.tier]["looks"]
-        if not looks or self.seeds is not None:
-            return self.number_of_seeds(experiment)
+        number = self.number_of_seeds(experiment)
+        if not looks or number != looks[-1]:
+            return number
         return looks[min(self.looks.get(experiment["name"], 0), len(looks) - 1)]
 
     def places(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]]]:
@@ -244,7 +243,7 @@ class Plan:
             experiment = by_name[trial.identity["experiment"]]
             scalars = {k: v for k, v in trial.identity["fixed"].items() if k not in experiment["columns"]}
             names = [*trial.identity["setting"], *(k for k in trial.identity["fixed"] if k in experiment["columns"])]
-            group = [experiment["name"], trial.identity["at"], scalars, sorted(names)]
+            group = [experiment["name"], trial.identity["at"], scalars, sorted(names), trial.identity["seed"]["purpose"]]
             if experiment["timed"]:
                 group.append(trial.identity["arm"])
             groups.setdefault(canonical(group), []).append(trial)

@@ -21,7 +21,7 @@ from suite import home, ledger, registry
 from suite.canonical import revive
 from suite.codehash import code_hash
 from suite.errors import UserError
-from suite.executors import Executor, open_executor
+from suite.executors import Executor, check_executor, open_executor
 from suite.files import locked, write_json, write_text
 from suite.pace import Pace
 from suite.plan import Plan, Unit
@@ -122,6 +122,7 @@ def run(name: str, request: Request) -> Finished:
 
 class _Run:
     def __init__(self, page: registry.Page, card: dict[str, Any], request: Request, store: Store) -> None:
+        check_executor(request.executor)
         self.page, self.request, self.store = page, request, store
         self.whole = card
         self.card, only = selected(card, request.only)
@@ -290,7 +291,7 @@ class _Run:
         for experiment in self.plan.experiments:
             looks = experiment["tiers"][self.request.tier]["looks"]
             at = self.plan.looks.get(experiment["name"], 0)
-            if self.request.seeds is None and at + 1 < len(looks) and unsettled(self.card, rows, experiment["name"]):
+            if self.plan.number_of_seeds(experiment) in looks and at + 1 < len(looks) and unsettled(self.card, rows, experiment["name"]):
                 self.plan.looks[experiment["name"]] = at + 1
                 moved = True
         return moved

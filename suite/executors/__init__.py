@@ -20,16 +20,21 @@ class Executor(Protocol):
     def close(self, abandon: bool = False) -> None: ...
 
 
-def open_executor(name: str, device: str, report: Callable[[dict[str, Any]], None]) -> Executor:
-    """The executor of that name; one that is not installed is a clear line."""
-    if name == "local":
-        from suite.executors.local import Local
+def check_executor(name: str) -> None:
+    """Raise a clear line for an executor that does not exist or is not installed."""
+    if name == "ray":
+        raise UserError("the ray executor is not part of this installation; use EXECUTOR=local")
+    if name not in ("local", "inline"):
+        raise UserError(f"no executor {name!r}; there are local (processes of this machine) and inline (this process)")
 
-        return Local(device=device, report=report)
+
+def open_executor(name: str, device: str, report: Callable[[dict[str, Any]], None]) -> Executor:
+    """The executor of that name, ready to take units."""
+    check_executor(name)
     if name == "inline":
         from suite.executors.inline import Inline
 
         return Inline(device=device, report=report)
-    if name == "ray":
-        raise UserError("the ray executor is not part of this installation; use EXECUTOR=local")
-    raise UserError(f"no executor {name!r}; there are local (processes of this machine) and inline (this process)")
+    from suite.executors.local import Local
+
+    return Local(device=device, report=report)

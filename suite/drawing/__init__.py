@@ -1,0 +1,45 @@
+"""Drawing: figure declarations plus a ledger become SVG.  The only place that imports matplotlib."""
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Canvas
+
+from suite.drawing import grids, lines, paired, style
+from suite.drawing.reading import NotDrawn
+from suite.figures import KIND, Figure
+
+# The fallback faces exist in one weight only; matplotlib need not say so at every bold title.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+DRAWN: dict[str, Callable[[Any, Mapping[str, Any]], Canvas]] = {
+    "paired_dots": paired.paired_dots,
+    "curves": lines.curves,
+    "tuning_curve": lines.tuning_curve,
+    "gap_against": paired.gap_against,
+    "forest": grids.forest,
+    "heat_map": grids.heat_map,
+    "bars": paired.bars,
+    "histogram": grids.histogram,
+    "stacked_bars": lines.stacked_bars,
+    "table": grids.table,
+}
+
+
+def draw(figure: Figure, ledger: Mapping[str, Any]) -> bytes:
+    """See ``suite.figures.draw``."""
+    style.load_fonts()
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.RC, "backend": "svg"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*constrained_layout not applied.*")
+        canvas = DRAWN[KIND[type(figure)]](figure, ledger)
+        FigureCanvasSVG(canvas)
+        out = io.BytesIO()
+        canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": figure.title})
+    return out.getvalue()
+
+
+__all__ = ["DRAWN", "NotDrawn", "draw"]
