@@ -188,7 +188,8 @@ def _fights(
                 plans[name] = look_alphas(tiers[name], available if available > declared else None)
     leading = max(plans.values(), key=len, default=((0, ALPHA),))
     total = min((math.fsum(a for _, a in plan) for plan in plans.values()), default=ALPHA)
-    alphas = [a * total / math.fsum(a for _, a in leading) for _, a in leading]
+    scale = total / math.fsum(a for _, a in leading)
+    alphas = [a * scale for _, a in leading]
     sharing = split(clauses)
     fights, seen = [], set()
     for clause, items in zip(clauses, evidence, strict=True):

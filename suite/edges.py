@@ -46,9 +46,9 @@ def edge_of(results: Results, experiment: str, arm: str, at: Mapping[str, Any]) 
 def direction(results: Results, edge: Edge, lean: Lean) -> int | None:
     """Where a metric moves as the arm gets better: UP, DOWN, 0 (it does not depend on the setting) or None (unknown).
 
-    What is tuned on moves by definition.  Another metric moves with it or against it where the rank correlation over
-    the trials of the experiment is beyond chance at 1 %, and does not move where it is the same number in every trial
-    of the arm.
+    What is tuned on moves by definition.  Another metric does not move where it is the same number in every trial of
+    the arm; it moves with or against what is tuned on where the rank correlation over the arm's trials, or else over
+    those of all arms, is beyond chance at 1 %.
     """
     entry = results.experiment(edge.experiment)
     better = DOWN if entry["best"] == "min" else UP
@@ -57,9 +57,11 @@ def direction(results: Results, edge: Edge, lean: Lean) -> int | None:
     _, own = results.beside(edge.experiment, edge.arm, edge.at, lean.metric)
     if len(own) > 1 and np.ptp(own) == 0:
         return 0
-    tuned_on, metric = results.beside(edge.experiment, None, edge.at, lean.metric)
-    sign = rank_sign(tuned_on, metric)
-    return None if sign is None else better * sign
+    for arm in (edge.arm, None):
+        sign = rank_sign(*results.beside(edge.experiment, arm, edge.at, lean.metric))
+        if sign is not None:
+            return better * sign
+    return None
 
 
 def rank_sign(x: np.ndarray, y: np.ndarray, alpha: float = 0.01) -> int | None:

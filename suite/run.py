@@ -57,6 +57,7 @@ class Finished:
 
     ledger: dict[str, Any]
     file: Path
+    pdf: Path | None
     ran: int
     reused: int
     seconds: float
@@ -170,7 +171,7 @@ class _Run:
             if self.tracker is not None:
                 self.tracker.finish(invocation, file, [p for p in (file, pdf) if p])
         return Finished(
-            ledger=book, file=file, ran=len(self.used) - len(self.reused), reused=len(self.reused), seconds=time.monotonic() - began
+            ledger=book, file=file, pdf=pdf, ran=len(self.used) - len(self.reused), reused=len(self.reused), seconds=time.monotonic() - began
         )
 
     def _recall(self) -> None:

@@ -46,7 +46,11 @@ def listing() -> list[dict[str, Any]]:
     """The rows of ``suite list --json``."""
     found = []
     for page in registry.pages().values():
-        card = registry.card(page)
+        try:
+            card = registry.card(page)
+        except UserError as error:  # one broken page must not hide the others
+            print(f"suite: {error}", file=sys.stderr)
+            continue
         found.append(
             {
                 "slug": page.slug,
@@ -285,24 +289,15 @@ def print_finished(finished: Any) -> None:
         console.print("The smoke tier checks the machinery; its outcomes are no verdicts.")
     console.print(f"{finished.ran} trials run, {finished.reused} reused, {clock(finished.seconds)}")
     console.print(f"ledger  {_short(finished.file)}")
-    pdf = pdf_of(finished.file, book["tier"])
-    if pdf.exists():
-        console.print(f"PDF     {_short(pdf)}")
-
-
-def pdf_of(file: Path, tier: str) -> Path:
-    """Where the report of a ledger is written."""
-    partial = file.is_relative_to(home.work())
-    folder = home.work() / "partial" if partial else home.reports()
-    folder = folder / "smoke" if tier == "smoke" else folder
-    return folder / f"{file.stem.replace('_', '-')}-{tier}.pdf"
+    if finished.pdf:
+        console.print(f"PDF     {_short(finished.pdf)}")
 
 
 def _measured(row: Mapping[str, Any]) -> str:
     cells = row.get("measured") or []
-    if len(cells) == 1:
-        return span([_number(cells[0][0]), _number(cells[0][1])])
-    return f"{len(cells)} cells" if cells else ""
+    if len(cells) > 3:
+        return f"{len(cells)} cells, the first {span([_number(end) for end in cells[0]])}"
+    return "\n".join(span([_number(end) for end in cell]) for cell in cells)
 
 
 def _number(value: Any) -> float | None:

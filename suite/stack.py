@@ -85,7 +85,9 @@ def models_of(model: nn.Module) -> int:
     """
     sizes = {parameter.shape[0] if parameter.ndim else 0 for parameter in model.parameters()}
     if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"every parameter of a stack has the same leading axis, one entry per model; found {sorted(sizes)}")
+        raise ValueError(
+            f"every parameter of a stack has the same leading axis, one entry per model; found {sorted(sizes)}"
+        )
     return sizes.pop()
 
 
@@ -129,10 +131,13 @@ class StackOptimizer(torch.optim.Optimizer):
         self.steps = 0
         runs = _runs(groups, self.models)
         owners = {name: tuple(_owner(groups, rows.start, name) for rows in runs) for name in named}
-        order = sorted(named, key=lambda name: (owners[name], named[name].ndim <= 2))  # stable: the model's order within
+        order = sorted(
+            named, key=lambda name: (owners[name], named[name].ndim <= 2)
+        )  # stable: the model's order within
         self._lay_out({name: named[name] for name in order})
         self.clip = None if clip is None else self._column(clip)
         self.norms: Tensor | None = None
+        self.lost = torch.zeros(self.models, dtype=torch.bool, device=self.weights.device)
         self._states: list[Tensor] = []
         self._segments = [
             segment
@@ -151,7 +156,9 @@ class StackOptimizer(torch.optim.Optimizer):
         width = 0
         for name, parameter in named.items():
             if parameter.dtype != first.dtype or parameter.device != first.device:
-                raise ValueError(f"all parameters of a stack share dtype and device; {name} is {parameter.dtype} on {parameter.device}")
+                raise ValueError(
+                    f"all parameters of a stack share dtype and device; {name} is {parameter.dtype} on {parameter.device}"
+                )
             size = parameter[0].numel()
             self._columns[name] = slice(width, width + size)
             width += math.ceil(size / ALIGN) * ALIGN
@@ -228,7 +235,9 @@ class StackOptimizer(torch.optim.Optimizer):
     def _schedule(self, multiplier: float | Tensor) -> None:
         for segment in self._segments:
             if isinstance(multiplier, Tensor):
-                torch.mul(segment.base, multiplier[segment.rows].to(segment.base).view(segment.base.shape), out=segment.lr)
+                torch.mul(
+                    segment.base, multiplier[segment.rows].to(segment.base).view(segment.base.shape), out=segment.lr
+                )
             else:
                 torch.mul(segment.base, multiplier, out=segment.lr)
 
@@ -244,15 +253,26 @@ class StackOptimizer(torch.optim.Optimizer):
         """Global norm of each model's gathered gradient [R]."""
         return torch.linalg.vector_norm(self.gradients, dim=1)
 
+    @torch.no_grad()
+    def note(self, losses: Tensor) -> None:
+        """Remember the models whose loss [R] is not finite: they are lost."""
+        self.lost |= ~losses.isfinite()
+
+    @torch.no_grad()
+    def wipe_lost(self) -> None:
+        """Make the weights of lost models NaN; since sign(NaN) is 0, a sign rule would freeze them at finite weights instead."""
+        self.weights.masked_fill_(self.lost.view(-1, 1), math.nan)
+
     def state_elements(self) -> list[int]:
         """Numbers of optimizer state that each model keeps, padding left out."""
         return list(self._state_elements)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"steps": self.steps, "state": list(self._states)}
+        return {"steps": self.steps, "lost": self.lost, "state": list(self._states)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.steps = int(state_dict["steps"])
+        self.lost.copy_(state_dict["lost"])
         for tensor, value in zip(self._states, state_dict["state"], strict=True):
             tensor.copy_(value)
 
@@ -268,4 +288,6 @@ def _owner(groups: Sequence[Group], row: int, name: str) -> int:
     for number, group in enumerate(groups):
         if group.fits(row, name):
             return number
-    raise ValueError(f"no group updates parameter {name!r} of model {row}; end the list with a group that fits every parameter")
+    raise ValueError(
+        f"no group updates parameter {name!r} of model {row}; end the list with a group that fits every parameter"
+    )

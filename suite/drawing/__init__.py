@@ -10,16 +10,16 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
-from suite.drawing import grids, lines, paired, style
+from suite.drawing import grids, lines, paired, style, tuning
 from suite.drawing.reading import NotDrawn
-from suite.figures import KIND, Figure
+from suite.figures.parts import Figure, kind_of
 
 # The fallback faces exist in one weight only; matplotlib need not say so at every bold title.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 DRAWN: dict[str, Callable[[Any, Mapping[str, Any]], Canvas]] = {
     "paired_dots": paired.paired_dots,
     "curves": lines.curves,
-    "tuning_curve": lines.tuning_curve,
+    "tuning_curve": tuning.tuning_curve,
     "gap_against": paired.gap_against,
     "forest": grids.forest,
     "heat_map": grids.heat_map,
@@ -35,7 +35,7 @@ def draw(figure: Figure, ledger: Mapping[str, Any]) -> bytes:
     style.load_fonts()
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.RC, "backend": "svg"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*constrained_layout not applied.*")
-        canvas = DRAWN[KIND[type(figure)]](figure, ledger)
+        canvas = DRAWN[kind_of(type(figure))](figure, ledger)
         FigureCanvasSVG(canvas)
         out = io.BytesIO()
         canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": figure.title})

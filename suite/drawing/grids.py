@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from suite.canonical import revive
-from suite.drawing import style
+from suite.drawing import labels, style
 from suite.drawing.lines import names
 from suite.drawing.reading import Reader, said
 from suite.drawing.style import COLUMN, FULL, GREY, INK, MM
@@ -26,13 +26,18 @@ def heat_map(figure: HeatMap, ledger: Mapping[str, Any]) -> Canvas:
     taken = [figure.rows, figure.columns] if by_condition else []
     arms = reader.arms(figure.arms)
     shown = [
-        (", ".join(filter(None, [arm if len(arms) > 1 else "", title])), arm, at) for arm in arms for title, at in reader.panels(taken)  # type: ignore[arg-type]
+        (", ".join(filter(None, [arm if len(arms) > 1 else "", title])), arm, at)
+        for arm in arms
+        for title, at in reader.panels(taken)  # type: ignore[arg-type]
     ]
     grids = []
     for _, arm, at in shown:
         if by_condition:
             rows, columns = reader.values(str(figure.rows)), reader.values(str(figure.columns))
-            cells = [[reader.column(arm, {**at, figure.rows: r, figure.columns: c}, figure.metric) for c in columns] for r in rows]  # type: ignore[dict-item]
+            cells = [
+                [reader.column(arm, {**at, figure.rows: r, figure.columns: c}, figure.metric) for c in columns]
+                for r in rows
+            ]  # type: ignore[dict-item]
             grids.append(np.array([[cell.mean() for cell in line] for line in cells]))
         else:
             grids.append(reader.column(arm, at, figure.metric).mean(axis=0))
@@ -51,14 +56,24 @@ def heat_map(figure: HeatMap, ledger: Mapping[str, Any]) -> Canvas:
         low, high = figure.centre - reach, figure.centre + reach
     ramp = matplotlib.colormaps["PuOr_r" if figure.centre is not None else "Blues"]
     for axes, (title, _, _), grid in zip(flat, shown, grids, strict=True):
-        scaled = (shade_of(grid) - low) / ((high - low) or 1.0) * (0.7 if figure.centre is not None else 0.8) + (0.15 if figure.centre is not None else 0.04)
+        scaled = (shade_of(grid) - low) / ((high - low) or 1.0) * (0.7 if figure.centre is not None else 0.8) + (
+            0.15 if figure.centre is not None else 0.04
+        )
         for r in range(grid.shape[0]):
             for c in range(grid.shape[1]):
                 shade = ramp(float(scaled[r, c])) if np.isfinite(grid[r, c]) else (1, 1, 1, 1)
                 axes.fill([c, c + 1, c + 1, c], [-r, -r, -r - 1, -r - 1], color=shade, linewidth=0)
                 dark = 0.299 * shade[0] + 0.587 * shade[1] + 0.114 * shade[2] < 0.55
                 if grid.size <= 240:
-                    axes.text(c + 0.5, -r - 0.5, _brief(grid[r, c]), ha="center", va="center", fontsize=7, color="white" if dark else INK)
+                    axes.text(
+                        c + 0.5,
+                        -r - 0.5,
+                        _brief(grid[r, c]),
+                        ha="center",
+                        va="center",
+                        fontsize=7,
+                        color="white" if dark else INK,
+                    )
         axes.set_xlim(0, grid.shape[1])
         axes.set_ylim(-grid.shape[0], 0)
         style.dress(axes, figure.column_axis, figure.row_axis, title=title)
@@ -89,20 +104,37 @@ def histogram(figure: Histogram, ledger: Mapping[str, Any]) -> Canvas:
         for index, metric in enumerate(metrics):
             for arm in arms:
                 name = figure.labels[index] if index < len(figure.labels) else metric
-                shown.append((", ".join(filter(None, [arm if len(arms) > 1 else "", name if len(metrics) > 1 else "", title])), arm, at, metric, index))
+                shown.append(
+                    (
+                        ", ".join(
+                            filter(None, [arm if len(arms) > 1 else "", name if len(metrics) > 1 else "", title])
+                        ),
+                        arm,
+                        at,
+                        metric,
+                        index,
+                    )
+                )
     canvas, flat = style.panels(len(shown), height=42 * MM, small=figure.small, sharex=True, sharey=True)
     for place, (axes, (title, arm, at, metric, index)) in enumerate(zip(flat, shown, strict=True)):
         counts = reader.column(arm, at, metric)  # [seed, bin]
         edges = reader.series(arm, at, figure.edges)
         if counts.ndim != 2 or len(edges) != counts.shape[1] + 1:
-            raise reader.fail(f"{metric!r} has {counts.shape[-1]} bins, so edges= must have {counts.shape[-1] + 1} entries, got {len(edges)}")
+            raise reader.fail(
+                f"{metric!r} has {counts.shape[-1]} bins, so edges= needs one entry more, got {len(edges)}"
+            )
         tint = style.colour(arms.index(arm) if len(arms) > 1 else index)
-        style.dress(axes, figure.x_axis, figure.y_axis if place == 0 else replace(figure.y_axis, label=" ", unit=""), title=title)
+        style.dress(
+            axes,
+            figure.x_axis,
+            figure.y_axis if place == 0 else replace(figure.y_axis, label=" ", unit=""),
+            title=title,
+        )
         total = counts.sum() or 1.0
         axes.stairs(counts.sum(axis=0) / total, edges, fill=True, color=tint, alpha=0.3, linewidth=0)
         for seed in counts:
             axes.stairs(seed / (seed.sum() or 1.0), edges, color=tint, linewidth=0.45, alpha=0.55)
-        style.marks(axes, figure.vertical)
+        labels.marks(axes, figure.vertical)
     return canvas
 
 
@@ -113,7 +145,9 @@ def forest(figure: Forest, ledger: Mapping[str, Any]) -> Canvas:
         raise reader.fail("none of its claims has a measured interval")
     weights = [max(min(len(row["cells"]), 40) * (1.0 if len(row["cells"]) <= 24 else 0.55), 1) + 0.6 for row in rows]
     height = min(3.6 * sum(weights) + 9 * len(rows), 225) * MM
-    canvas, grid = style.sheet(len(rows), 1, width=FULL if len(rows) > 1 else COLUMN, height=height, gridspec_kw={"height_ratios": weights})
+    canvas, grid = style.sheet(
+        len(rows), 1, width=FULL if len(rows) > 1 else COLUMN, height=height, gridspec_kw={"height_ratios": weights}
+    )
     for [axes], row in zip(grid, rows, strict=True):
         cells, tint = row["cells"], OUTCOME.get(row["outcome"], GREY)
         names_fit = len(cells) <= 24
@@ -121,19 +155,40 @@ def forest(figure: Forest, ledger: Mapping[str, Any]) -> Canvas:
         for index, cell in enumerate(cells):
             low, high, middle = (_real(cell.get(key)) for key in ("low", "high", "estimate"))
             points += [v for v in (low, high, middle) if np.isfinite(v)]
-            axes.plot([low, high], [-index, -index], color=tint, linewidth=1.6 if names_fit else 0.8, solid_capstyle="butt", zorder=3)
-            axes.plot([middle], [-index], "o", color=tint, markersize=4.5 if names_fit else 2, markeredgecolor="white", markeredgewidth=0.5, zorder=4)
+            axes.plot(
+                [low, high],
+                [-index, -index],
+                color=tint,
+                linewidth=1.6 if names_fit else 0.8,
+                solid_capstyle="butt",
+                zorder=3,
+            )
+            axes.plot(
+                [middle],
+                [-index],
+                "o",
+                color=tint,
+                markersize=4.5 if names_fit else 2,
+                markeredgecolor="white",
+                markeredgewidth=0.5,
+                zorder=4,
+            )
         ends = [float(v) for v in row["claimed"] if v is not None]
         spanned = [*points, *ends] or [0.0, 1.0]
         pad = 0.06 * ((max(spanned) - min(spanned)) or abs(spanned[0]) or 1.0)
         axes.set_xlim(min(spanned) - pad, max(spanned) + pad)
         style.claimed_band(axes, (row["claimed"][0], row["claimed"][1]), "x")
         axes.set_ylim(-len(cells) + 0.3, 0.7)
-        style.dress(axes, Axis(), None, title=f"{row['id']}   {style.short(row['says'], 92)}" if len(rows) > 1 else "")
+        style.dress(axes, Axis(), None, title=f"{row['id']}   {labels.short(row['says'], 92)}" if len(rows) > 1 else "")
         if len(rows) > 1:
             axes.set_title(row["outcome"], loc="right", color=tint)
         if names_fit:
-            style.ticks_at(axes, "y", [-i for i in range(len(cells))], [style.short(str(cell["label"]), 40) or ("all" if len(cells) > 1 else "") for cell in cells])
+            style.ticks_at(
+                axes,
+                "y",
+                [-i for i in range(len(cells))],
+                [labels.short(str(cell["label"]), 40) or ("all" if len(cells) > 1 else "") for cell in cells],
+            )
         else:
             axes.set_yticks([])
         axes.tick_params(axis="y", length=0)
@@ -178,13 +233,22 @@ def table_rows(figure: Table, ledger: Mapping[str, Any]) -> tuple[list[str], lis
 
 def table(figure: Table, ledger: Mapping[str, Any]) -> Canvas:
     headings, body = table_rows(figure, ledger)
-    canvas, [[axes]] = style.sheet(1, 1, width=COLUMN if len(headings) < 6 else FULL, height=(5.2 * (len(body) + 1) + 4) * MM)
+    canvas, [[axes]] = style.sheet(
+        1, 1, width=COLUMN if len(headings) < 6 else FULL, height=(5.2 * (len(body) + 1) + 4) * MM
+    )
     axes.set_axis_off()
     axes.set_xlim(0, len(headings))
     axes.set_ylim(-len(body) - 0.5, 0.7)
     for y, row in enumerate([headings, *body]):
         for x, cell in enumerate(row):
             text = cell if isinstance(cell, str) else style.number(float(f"{cell:.{figure.digits}g}"))
-            axes.text(0 if x == 0 else x + 0.95, -y, text, ha="left" if x == 0 else "right", va="center", color=GREY if y == 0 else INK)
+            axes.text(
+                0 if x == 0 else x + 0.95,
+                -y,
+                text,
+                ha="left" if x == 0 else "right",
+                va="center",
+                color=GREY if y == 0 else INK,
+            )
     axes.axhline(-0.5, color=GREY, linewidth=0.5)
     return canvas

@@ -8,12 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from suite.canonical import revive
-from suite.drawing import style
+from suite.drawing import labels, style
 from suite.drawing.intervals import mean_interval, share_interval
 from suite.drawing.reading import Reader, said
 from suite.drawing.style import GREY, INK
-from suite.figures import Axis, Counts, Curves, StackedBars, TuningCurve
+from suite.figures import Axis, Counts, Curves, StackedBars
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ def curves(figure: Curves, ledger: Mapping[str, Any]) -> Canvas:
     shown = reader.panels([c for c in (over, figure.by) if c])
     if figure.by:
         reader.values(figure.by)
-    canvas, flat = style.panels(len(shown), height=56 * style.MM, small=figure.small, sharey=len(shown) > 1 and figure.y_axis.low is not None)
+    canvas, flat = style.panels(
+        len(shown), height=56 * style.MM, small=figure.small, sharey=len(shown) > 1 and figure.y_axis.low is not None
+    )
     for axes, (title, at) in zip(flat, shown, strict=True):
         lines = _lines(figure, reader, at, over)
         ordered = bool(figure.by) or (len(lines) > len(style.COLOURS))
@@ -52,20 +53,27 @@ def curves(figure: Curves, ledger: Mapping[str, Any]) -> Canvas:
         if figure.counts:
             for line, tint in zip(lines, tints, strict=True):
                 _counts(axes, reader, line, figure.counts, tint)
-        ends = [(_last(line), style.short(line.name), tint) for line, tint in zip(lines, tints, strict=True)]
+        ends = [(_last(line), labels.short(line.name), tint) for line, tint in zip(lines, tints, strict=True)]
         if figure.reference and figure.reference_label:
             first = _references(figure, reader, at, over, lines)[0]
             ends.append((_last(first), figure.reference_label, GREY))
         _tight(axes, [line.x for line in lines], figure.x_axis)
-        style.marks(axes, figure.vertical, figure.horizontal)
+        labels.marks(axes, figure.vertical, figure.horizontal)
         if over:
             style.ticks_at(axes, "x", lines[0].x, [said(v) for v in reader.values(over)])
         avoid = [x for x, _ in figure.vertical]
         if figure.counts and lines:
-            avoid += (lines[0].x if figure.counts.x is None else reader.series(lines[0].arm, lines[0].at, figure.counts.x, lines[0].row)).tolist()
-        inside = [(line.x, line.y.mean(axis=0), style.short(line.name), tint) for line, tint in zip(lines, tints, strict=True)]
-        if len(ends) > 1 and (figure.reference or not style.name_inside(axes, inside, avoid)):
-            style.name_lines(axes, ends)
+            avoid += (
+                lines[0].x
+                if figure.counts.x is None
+                else reader.series(lines[0].arm, lines[0].at, figure.counts.x, lines[0].row)
+            ).tolist()
+        inside = [
+            (line.x, line.y.mean(axis=0), labels.short(line.name), tint)
+            for line, tint in zip(lines, tints, strict=True)
+        ]
+        if len(ends) > 1 and (figure.reference or not labels.name_inside(axes, inside, avoid)):
+            labels.name_lines(axes, ends)
     return canvas
 
 
@@ -101,18 +109,27 @@ def _lines(figure: Curves, reader: Reader, at: Mapping[str, Any], over: str) -> 
             raise reader.fail(f"{len(figure.labels)} labels for {len(found)} lines")
         per = len(figure.labels)
         found = [
-            replace(line, name=", ".join(filter(None, [line.arm if len(arms) > 1 and per < len(found) else "", figure.labels[i % per]])))
+            replace(
+                line,
+                name=", ".join(
+                    filter(None, [line.arm if len(arms) > 1 and per < len(found) else "", figure.labels[i % per]])
+                ),
+            )
             for i, line in enumerate(found)
         ]
     return found
 
 
-def _of_metric(reader: Reader, x: str | tuple[Any, ...], arm: str, at: Mapping[str, Any], metric: str, over: str) -> list[Line]:
+def _of_metric(
+    reader: Reader, x: str | tuple[Any, ...], arm: str, at: Mapping[str, Any], metric: str, over: str
+) -> list[Line]:
     if over:
         values = reader.values(over)
         y = np.stack([reader.column(arm, {**at, over: value}, metric) for value in values], axis=1)
         if y.ndim != 2:
-            raise reader.fail(f"metric {metric!r} is a list, so x must be a metric or numbers and not the condition {over!r}")
+            raise reader.fail(
+                f"metric {metric!r} is a list, so x must be a metric or numbers and not the condition {over!r}"
+            )
         numeric = all(isinstance(v, int | float) for v in values)
         return [Line("", np.array(values if numeric else range(len(values)), dtype=float), y, arm, at, None)]
     y = reader.column(arm, at, metric)
@@ -149,7 +166,9 @@ def _line(axes: Axes, line: Line, tint: str, band: str) -> None:
             _, low, high = mean_interval(line.y)
             axes.fill_between(line.x, low, high, color=tint, alpha=0.16, linewidth=0, zorder=1)
         elif band == "range":
-            axes.fill_between(line.x, line.y.min(axis=0), line.y.max(axis=0), color=tint, alpha=0.14, linewidth=0, zorder=1)
+            axes.fill_between(
+                line.x, line.y.min(axis=0), line.y.max(axis=0), color=tint, alpha=0.14, linewidth=0, zorder=1
+            )
     axes.plot(line.x, line.y.mean(axis=0), color=tint, zorder=3)
 
 
@@ -159,83 +178,14 @@ def _counts(axes: Axes, reader: Reader, line: Line, counts: Counts, tint: str) -
         hits, tries = hits[line.row], tries[line.row]
     places = line.x if counts.x is None else reader.series(line.arm, line.at, counts.x, line.row)
     if hits.shape != tries.shape or hits.shape != places.shape:
-        raise reader.fail(f"{counts.count!r} and {counts.out_of!r} have {hits.size} and {tries.size} entries, their x has {places.size}")
+        raise reader.fail(
+            f"{counts.count!r} has {hits.size} entries, {counts.out_of!r} has {tries.size}, their x {places.size}"
+        )
     low, high = share_interval(hits, tries, counts.level)
     axes.vlines(places, low, high, color=tint, linewidth=1.2, zorder=4)
-    axes.plot(places, hits / tries, "o", color=tint, markersize=3.6, markeredgecolor="white", markeredgewidth=0.6, zorder=5)
-
-
-def tuning_curve(figure: TuningCurve, ledger: Mapping[str, Any]) -> Canvas:
-    reader = Reader(figure, ledger)
-    arms = [a["name"] for a in reader.experiment["arms"] if figure.over in a["tuned"] and (not figure.arms or a["name"] in figure.arms)]
-    if not arms:
-        raise reader.fail(f"no arm of {reader.experiment['name']!r} tunes {figure.over!r}")
-    best = min if reader.experiment["best"] == "min" else max
-    shown = reader.panels()
-    canvas, flat = style.panels(len(shown), height=56 * style.MM, small=figure.small)
-    for axes, (title, at) in zip(flat, shown, strict=True):
-        style.dress(axes, figure.x_axis if figure.x_axis.label else Axis(figure.over, log=True), figure.y_axis, title=title)
-        drawn = []
-        for index, arm in enumerate(arms):
-            tint, marker = style.colour(index), style.MARKERS[index % len(style.MARKERS)]
-            entry = reader.tuning(arm, at)
-            places, seeds = _best_of_the_others(entry["tuning"], figure.over, best)
-            means = [float(values.mean()) for values in seeds]
-            for x, values in zip(places, seeds, strict=True):
-                axes.plot(np.full(len(values), x), values, marker, color=tint, markersize=2.6, alpha=0.45, markeredgewidth=0, zorder=3)
-            axes.plot(places, means, color=tint, linewidth=1.2, zorder=4)
-            drawn.append((arm, tint, marker, places, means, entry))
-        low, high = axes.get_ylim()
-        if axes.get_yscale() != "log":
-            axes.set_ylim(low - 0.1 * (high - low), high + 0.12 * (high - low))
-        _chosen(axes, figure.over, drawn)
-        _arm_names(axes, drawn)
-    return canvas
-
-
-def _chosen(axes: Axes, over: str, drawn: list[Any]) -> None:
-    """A ring around each winner with its value: under the lowest ring, over the others, so that close rings stay readable."""
-    rings = []
-    for _, tint, marker, places, means, entry in drawn:
-        wanted = (entry["chosen"] or {}).get(over)
-        found = [(x, y) for x, y in zip(places, means, strict=True) if wanted is not None and np.isclose(x, wanted) and np.isfinite(y)]
-        rings += [(y, x, tint, marker, over in entry.get("edge", ())) for x, y in found]
-    for rank, (y, x, tint, marker, at_edge) in enumerate(sorted(rings, key=lambda ring: ring[0])):
-        axes.plot([x], [y], marker, markersize=8, markerfacecolor="none", markeredgecolor=tint, markeredgewidth=1.1, zorder=6)
-        note = style.number(x) + (" (edge)" if at_edge else "")
-        offset, side = ((0, -7), "top") if rank % 2 == 0 else ((0, 7), "bottom")
-        axes.annotate(note, (x, y), xytext=offset, textcoords="offset points", ha="center", va=side, color=tint, fontsize=7, zorder=7)
-
-
-def _arm_names(axes: Axes, drawn: list[Any]) -> None:
-    """Each arm is named at an end of its own line that sticks out; at the right edge when all share one grid."""
-    if len({tuple(places) for _, _, _, places, _, _ in drawn}) == 1:
-        style.name_lines(axes, [(means[-1], style.short(arm), tint) for arm, tint, _, _, means, _ in drawn])
-        return
-    first = min(places[0] for _, _, _, places, _, _ in drawn)
-    for arm, tint, _, places, means, _ in drawn:
-        at = 0 if places[0] == first else -1
-        if np.isfinite(means[at]):
-            axes.annotate(
-                style.short(arm), (places[at], means[at]), xytext=(0, 6), textcoords="offset points",
-                ha="left" if at == 0 else "right", va="bottom", color=tint, annotation_clip=False, zorder=7,
-            )  # fmt: skip
-
-
-def _best_of_the_others(table: list[Mapping[str, Any]], over: str, best: Any) -> tuple[list[float], list[np.ndarray]]:
-    """Per value of ``over``: the tuning seeds' numbers at the best of the other tuned settings."""
-    cells: dict[float, dict[str, list[float]]] = {}
-    for trial in table:
-        rest = repr(sorted((k, v) for k, v in trial["setting"].items() if k != over))
-        cells.setdefault(float(trial["setting"][over]), {}).setdefault(rest, []).append(float(revive(trial["value"])))
-    sign = 1 if best is min else -1
-
-    def rank(values: list[float]) -> float:
-        mean = float(np.mean(values))
-        return sign * mean if np.isfinite(mean) else float("inf")
-
-    places = sorted(cells)
-    return places, [np.array(min(cells[x].values(), key=rank)) for x in places]
+    axes.plot(
+        places, hits / tries, "o", color=tint, markersize=3.6, markeredgecolor="white", markeredgewidth=0.6, zorder=5
+    )
 
 
 def stacked_bars(figure: StackedBars, ledger: Mapping[str, Any]) -> Canvas:
@@ -256,7 +206,9 @@ def stacked_bars(figure: StackedBars, ledger: Mapping[str, Any]) -> Canvas:
         ends = []
         for index, part in enumerate(parts):
             base = np.where(part >= 0, up, down)
-            axes.fill_between(x, base, base + part, color=tints[index], alpha=0.75, linewidth=0.3, edgecolor="white", zorder=2)
+            axes.fill_between(
+                x, base, base + part, color=tints[index], alpha=0.75, linewidth=0.3, edgecolor="white", zorder=2
+            )
             name = figure.labels[index] if index < len(figure.labels) else f"{index + 1}"
             ends.append((float(base[-1] + part[-1] / 2), name, tints[index]))
             up, down = up + np.maximum(part, 0), down + np.minimum(part, 0)
@@ -264,6 +216,6 @@ def stacked_bars(figure: StackedBars, ledger: Mapping[str, Any]) -> Canvas:
         axes.axhline(0, color=GREY, linewidth=0.6, zorder=3)
         ends.append((float(parts.sum(axis=0)[-1]), figure.total, INK))
         _tight(axes, [x], figure.x_axis)
-        style.marks(axes, figure.vertical)
-        style.name_lines(axes, ends)
+        labels.marks(axes, figure.vertical)
+        labels.name_lines(axes, ends)
     return canvas

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from suite.drawing import style
+from suite.drawing import labels, style
 from suite.drawing.intervals import mean_interval
 from suite.drawing.reading import NotDrawn, Reader, said
 from suite.drawing.style import COLUMN, FULL, GREY, INK, MM, PALE
@@ -28,7 +28,9 @@ def bar(axes: Axes, x: float, values: np.ndarray, tint: str, marker: str = "o") 
     """Mean and 95 % t interval, upright at ``x``."""
     mean, low, high = (float(v) for v in mean_interval(values))
     axes.plot([x, x], [low, high], color=tint, linewidth=1.6, solid_capstyle="butt", zorder=4)
-    axes.plot([x], [mean], marker=marker, color=tint, markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=5)
+    axes.plot(
+        [x], [mean], marker=marker, color=tint, markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=5
+    )
 
 
 def paired_dots(figure: PairedDots, ledger: Mapping[str, Any]) -> Canvas:
@@ -41,7 +43,9 @@ def paired_dots(figure: PairedDots, ledger: Mapping[str, Any]) -> Canvas:
     across = min(len(shown), 3)
     rows = -(-len(shown) // across)
     ratios = ([max(len(arms), 2) + 0.4, (len(arms) - 1) * 1.15] if figure.difference else [1]) * across
-    canvas, grid = style.sheet(rows, across * per, width=width, height=height * rows, gridspec_kw={"width_ratios": ratios})
+    canvas, grid = style.sheet(
+        rows, across * per, width=width, height=min(height * rows, style.TALLEST), gridspec_kw={"width_ratios": ratios}
+    )
     flat = [one for row in grid for one in row]
     for spare in flat[len(shown) * per :]:
         spare.set_visible(False)
@@ -64,10 +68,19 @@ def _pairs(axes: Axes, columns: Mapping[str, np.ndarray]) -> None:
     axes.plot(range(len(arms)), stacked, color=PALE, linewidth=0.6, zorder=1)
     for place, arm in enumerate(arms):
         tint, marker = style.colour(place), style.MARKERS[place % len(style.MARKERS)]
-        axes.plot(np.full(len(columns[arm]), place), columns[arm], marker, color=tint, markersize=3, alpha=0.65, markeredgewidth=0, zorder=3)
+        axes.plot(
+            np.full(len(columns[arm]), place),
+            columns[arm],
+            marker,
+            color=tint,
+            markersize=3,
+            alpha=0.65,
+            markeredgewidth=0,
+            zorder=3,
+        )
         bar(axes, place + (0.2 if place == len(arms) - 1 else -0.2), columns[arm], tint, marker)
     axes.set_xlim(-0.55, len(arms) - 0.45)
-    style.ticks_at(axes, "x", range(len(arms)), [style.short(arm) for arm in arms])
+    style.ticks_at(axes, "x", range(len(arms)), [labels.short(arm) for arm in arms])
     for label, place in zip(axes.get_xticklabels(), range(len(arms)), strict=False):
         label.set_color(style.colour(place))
 
@@ -76,7 +89,16 @@ def _differences(axes: Axes, columns: Mapping[str, np.ndarray], figure: PairedDo
     first, *others = columns
     for place, arm in enumerate(others):
         gap = columns[arm] - columns[first]
-        axes.plot(place + 0.16 + sway(len(gap), 0.1), gap, "o", color=GREY, markersize=3, alpha=0.6, markeredgewidth=0, zorder=3)
+        axes.plot(
+            place + 0.16 + sway(len(gap), 0.1),
+            gap,
+            "o",
+            color=GREY,
+            markersize=3,
+            alpha=0.6,
+            markeredgewidth=0,
+            zorder=3,
+        )
         bar(axes, place - 0.2, gap, INK)
     axes.set_xlim(-0.6, len(others) - 0.4)
     low, high = axes.get_ylim()
@@ -85,7 +107,9 @@ def _differences(axes: Axes, columns: Mapping[str, np.ndarray], figure: PairedDo
     style.claimed_band(axes, figure.margin)
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=1)
     style.dress(axes, None, Axis("difference", figure.axis.unit))
-    style.ticks_at(axes, "x", range(len(others)), [f"{style.short(arm, 12)} − {style.short(first, 12)}" for arm in others])
+    style.ticks_at(
+        axes, "x", range(len(others)), [f"{labels.short(arm, 12)} − {labels.short(first, 12)}" for arm in others]
+    )
 
 
 def gap_against(figure: GapAgainst, ledger: Mapping[str, Any]) -> Canvas:
@@ -111,14 +135,28 @@ def gap_against(figure: GapAgainst, ledger: Mapping[str, Any]) -> Canvas:
             axes.plot(places, np.array(gaps), color=PALE, linewidth=0.5, zorder=1)
         beside = np.exp(unit - 0.09 * step) if log else unit - 0.09 * step  # the means stand left of the seeds
         for x, left, gap in zip(places, beside, gaps, strict=True):
-            axes.plot(np.full(len(gap), x), gap, "o", color=style.COLOURS[0], markersize=2.8, alpha=0.4, markeredgewidth=0, zorder=3)
+            axes.plot(
+                np.full(len(gap), x),
+                gap,
+                "o",
+                color=style.COLOURS[0],
+                markersize=2.8,
+                alpha=0.4,
+                markeredgewidth=0,
+                zorder=3,
+            )
             bar(axes, float(left), gap, style.COLOURS[0])
         axes.plot(beside, [gap.mean() for gap in gaps], color=style.COLOURS[0], linewidth=1, zorder=3.5)
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 0), max(high, 0))
         style.claimed_band(axes, figure.margin)
         axes.axhline(0, color=GREY, linewidth=0.6, zorder=1)
-        style.dress(axes, figure.x_axis if figure.x_axis.label else Axis(figure.condition, log=figure.x_axis.log), figure.y_axis, title=title)
+        style.dress(
+            axes,
+            figure.x_axis if figure.x_axis.label else Axis(figure.condition, log=figure.x_axis.log),
+            figure.y_axis,
+            title=title,
+        )
         style.ticks_at(axes, "x", places, [said(v) for v in values])
     return canvas
 
@@ -139,7 +177,15 @@ def bars(figure: Bars, ledger: Mapping[str, Any]) -> Canvas:
     y, ticks = 0.0, []
     for title, at, metric in groups:
         if title:
-            axes.annotate(title, (0, -y), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points", va="center", color=GREY)
+            axes.annotate(
+                title,
+                (0, -y),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                color=GREY,
+            )
             y += 1
         for arm in arms:
             values = reader.column(arm, at, metric)
@@ -149,12 +195,23 @@ def bars(figure: Bars, ledger: Mapping[str, Any]) -> Canvas:
             mean, low, high = (float(v) for v in mean_interval(values))
             start = axes.get_xlim()[0] if figure.axis.log else 0.0
             axes.barh(-y, mean - start, left=start, height=0.62, color=tint, alpha=0.16, linewidth=0)
-            axes.plot(values, -y + sway(len(values), 0.16), "o", color=tint, markersize=2.4, alpha=0.55, markeredgewidth=0, zorder=3)
+            axes.plot(
+                values,
+                -y + sway(len(values), 0.16),
+                "o",
+                color=tint,
+                markersize=2.4,
+                alpha=0.55,
+                markeredgewidth=0,
+                zorder=3,
+            )
             axes.plot([low, high], [-y, -y], color=tint, linewidth=1.6, solid_capstyle="butt", zorder=4)
-            axes.plot([mean], [-y], "o", color=tint, markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=5)
+            axes.plot(
+                [mean], [-y], "o", color=tint, markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=5
+            )
             if arm in published:
                 axes.plot([published[arm]] * 2, [-y - 0.38, -y + 0.38], color=INK, linewidth=1, zorder=6)
-            ticks.append((-y, style.short(arm)))
+            ticks.append((-y, labels.short(arm)))
             y += 1
         y += 0.5
     axes.set_ylim(-y + 0.9, 0.6)

@@ -71,9 +71,9 @@ class Reader:
         for trial in [*self.ledger["trials"], *timing.get("trials", ())]:
             seed = trial["seed"]
             purpose, number = (seed["purpose"], seed["number"]) if isinstance(seed, Mapping) else ("verdict", seed)
-            if trial["experiment"] == name and trial["arm"] == arm and purpose == "verdict":
-                if all(trial["at"].get(key) == value for key, value in at.items()):
-                    found.append((int(number), trial["metrics"]))
+            here = trial["experiment"] == name and trial["arm"] == arm and purpose == "verdict"
+            if here and all(trial["at"].get(key) == value for key, value in at.items()):
+                found.append((int(number), trial["metrics"]))
         if not found:
             where = ", ".join([name, arm, *(f"{k} {said(v)}" for k, v in at.items())])
             raise self.fail(f"the ledger holds no trials of {where}")
@@ -92,7 +92,9 @@ class Reader:
         try:
             return np.array(entries, dtype=float)
         except (TypeError, ValueError):
-            raise self.fail(f"metric {metric!r} of {arm} is not a number or an even list of numbers at every seed") from None
+            raise self.fail(
+                f"metric {metric!r} of {arm} is not a number or an even list of numbers at every seed"
+            ) from None
 
     def series(self, arm: str, at: Mapping[str, Any], x: str | Sequence[float], row: int | None = None) -> np.ndarray:
         """The x values: constants, or a list-valued metric (which does not depend on the seed)."""
@@ -104,7 +106,11 @@ class Reader:
     def tuning(self, arm: str, at: Mapping[str, Any]) -> Mapping[str, Any]:
         name = self.experiment["name"]
         for entry in self.ledger["arms"]:
-            if entry["experiment"] == name and entry["arm"] == arm and all(entry["at"].get(k) == v for k, v in at.items()):
+            if (
+                entry["experiment"] == name
+                and entry["arm"] == arm
+                and all(entry["at"].get(k) == v for k, v in at.items())
+            ):
                 return entry
         raise self.fail(f"the ledger holds no tuning table of {arm} in {name}")
 

@@ -1,7 +1,8 @@
 """The one style sheet of all figures: sizes, colours, axes, labels set beside what they name.
 
-Colours are Okabe and Ito's, darkened where they are too light for thin lines, so that they stay apart for colour-blind readers and in
-grey; arms differ by marker too.  Text is written as text in Claim Sans, the face that the report sets its tables in.
+Colours are Okabe and Ito's, darkened where they are too light for thin lines, so that they stay apart for colour-blind
+readers and in grey; arms differ by marker too.  Text is written as text in Claim Sans, the face that the report sets
+its tables in.
 """
 
 import math
@@ -20,6 +21,7 @@ from suite.figures import Axis
 
 MM = 1 / 25.4
 COLUMN, FULL = 118 * MM, 170 * MM  # the report's text column and its full measure
+TALLEST = 225 * MM  # what a page holds beside the caption
 INK, GREY, PALE, RULE = "#222222", "#6b6b6b", "#c9c9c9", "#9a9a9a"
 COLOURS = ("#0072B2", "#D55E00", "#00805e", "#a8568a", "#8a6d00", "#3b4a6b")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -77,7 +79,7 @@ def colour(index: int) -> str:
 
 def ramp(count: int) -> list[str]:
     """Colours for lines that have an order: cividis, without its light end."""
-    chosen = matplotlib.colormaps["cividis"](np.linspace(0.0, 0.8, max(count, 2)))[:count]
+    chosen = matplotlib.colormaps["cividis"](np.linspace(0.0, 0.7, max(count, 2)))[:count]
     return [matplotlib.colors.to_hex(one) for one in chosen]
 
 
@@ -94,11 +96,11 @@ def panels(count: int, *, height: float = 52 * MM, small: bool = False, **grid: 
     if small:
         height *= 0.62
     if count == 1:
-        canvas, axes = sheet(1, 1, width=COLUMN, height=height * 1.16, **grid)
+        canvas, axes = sheet(1, 1, width=COLUMN, height=min(height * 1.16, TALLEST), **grid)
         return canvas, axes[0]
     columns = min(count, 3) if count != 4 else 2
     rows = math.ceil(count / columns)
-    canvas, axes = sheet(rows, columns, width=FULL, height=height * rows, **grid)
+    canvas, axes = sheet(rows, columns, width=FULL, height=min(height * rows, TALLEST), **grid)
     flat = [one for row in axes for one in row]
     for spare in flat[count:]:
         spare.set_visible(False)
@@ -123,7 +125,9 @@ def number(value: float) -> str:
 
 
 class Decades(LogLocator):
-    """Powers of ten; 1, 2 and 5 of each where fewer than two powers are in view, which would leave an axis without numbers."""
+    """Powers of ten; 1, 2 and 5 of each where fewer than two powers are in view, which would leave an axis without
+    numbers.
+    """
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         powers = math.floor(math.log10(vmax) + 1e-9) - math.ceil(math.log10(vmin) - 1e-9) + 1 if 0 < vmin < vmax else 2
@@ -142,7 +146,16 @@ def dress(axes: Axes, x: Axis | None, y: Axis | None, *, title: str = "") -> Non
     if title:
         axes.set_title(title, loc="left", color=INK, fontweight="bold", pad=15 if name else 5)
     if name:
-        axes.annotate(name, (0, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", color=GREY, ha="left", va="bottom")
+        axes.annotate(
+            name,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 4),
+            textcoords="offset points",
+            color=GREY,
+            ha="left",
+            va="bottom",
+        )
 
 
 def _scale(axes: Axes, which: str, axis: Axis) -> None:
@@ -166,110 +179,12 @@ def ticks_at(axes: Axes, which: str, values: Iterable[float], labels: Sequence[s
     values = list(values)
     names = [number(v) for v in values] if labels is None else list(labels)
     line.set_major_locator(FixedLocator(values))
-    line.set_major_formatter(FuncFormatter(lambda value, _: next((n for v, n in zip(values, names, strict=True) if np.isclose(v, value)), "")))
+    line.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: next((n for v, n in zip(values, names, strict=True) if np.isclose(v, value)), "")
+        )
+    )
     line.set_minor_locator(NullLocator())
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions as near as possible to ``wanted`` (rising or not), at least ``gap`` apart, inside [low, high].
-
-    >>> spread([0.5, 0.5], 0.1, 0, 1)
-    [0.45, 0.55]
-    >>> spread([0.0, 0.9], 0.1, 0, 1)
-    [0.0, 0.9]
-    """
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
-    groups: list[tuple[list[int], float]] = []  # members, centre
-    for index in order:
-        groups.append(([index], wanted[index]))
-        while True:
-            members, centre = groups[-1]
-            half = gap * (len(members) - 1) / 2
-            centre = min(max(centre, low + half), high - half)
-            groups[-1] = (members, centre)
-            if len(groups) < 2 or groups[-2][1] + gap * (len(groups[-2][0]) - 1) / 2 + gap <= centre - half + 1e-12:
-                break
-            before = groups[-2][0] + members
-            mean = sum(wanted[i] for i in before) / len(before)
-            groups[-2:] = [(before, mean)]
-    placed = [0.0] * len(wanted)
-    for members, centre in groups:
-        for step, index in enumerate(members):
-            placed[index] = round(centre + gap * (step - (len(members) - 1) / 2), 9)
-    return placed
-
-
-def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], size: float = 8) -> None:
-    """Direct labels: (y of the line's right end, text, colour), set to the right of the axes without overlap."""
-    named = [(y, text, tint) for y, text, tint in ends if text and math.isfinite(y)]
-    if not named:
-        return
-    heights = spread([fraction(axes, y) for y, _, _ in named], size * 1.12 / _points(axes), 0.0, 1.0)
-    for (_, text, tint), at in zip(named, heights, strict=True):
-        axes.annotate(
-            text, (1, at), xycoords="axes fraction", xytext=(4, 0), textcoords="offset points",
-            color=tint, va="center", ha="left", fontsize=size, annotation_clip=False,
-        )  # fmt: skip
-
-
-def _points(axes: Axes) -> float:
-    """The height of the axes in points, before the layout has settled: good enough to keep names apart."""
-    return float(axes.figure.get_size_inches()[1] * 72 * axes.get_position().height)
-
-
-def fraction(axes: Axes, y: float) -> float:
-    """Where y stands between the ends of the axis, 0 to 1."""
-    low, high = axes.get_ylim()
-    if axes.get_yscale() == "log":
-        low, high, y = math.log(low), math.log(high), math.log(max(y, low))
-    return min(max((y - low) / (high - low), 0.0), 1.0)
-
-
-def name_inside(
-    axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray, str, str]], avoid: Sequence[float] = (), size: float = 8
-) -> bool:
-    """Names set on the lines themselves, each where its line is farthest from the others; (x, y, text, colour).
-
-    For lines that run together at the right end; positions near ``avoid`` stay free.  False, and nothing is set, when the lines lie on different x or the right end is
-    fine or no place is better.
-    """
-    if len(lines) < 2 or len(lines) > 12 or any(not np.array_equal(x, lines[0][0]) for x, *_ in lines):
-        return False
-    height = np.array([[fraction(axes, v) if math.isfinite(v) else math.nan for v in y] for _, y, _, _ in lines])
-    need = size * 1.3 / _points(axes)
-    apart = np.stack([np.abs(np.delete(height, i, axis=0) - height[i]).min(axis=0) for i in range(len(lines))])  # [line, x]
-    if np.isfinite(apart[:, -1]).all() and apart[:, -1].min() >= need * 0.8:
-        return False
-    count = apart.shape[1]
-    ends = axes.get_xlim()
-    for x in avoid:
-        apart[:, np.abs(lines[0][0] - x) < 0.06 * (ends[1] - ends[0])] = -1
-    inner = slice(max(count // 12, 1), max(count - count // 12, 2))
-    best = np.array([np.nanargmax(np.where(np.isnan(row[inner]), -1, row[inner])) + inner.start for row in apart])
-    if count < 8 or apart[np.arange(len(lines)), best].min() < need * 0.7:
-        return False
-    for (x, y, text, tint), spot in zip(lines, best, strict=True):
-        axes.text(
-            x[spot], y[spot], text, color=tint, fontsize=size, ha="center", va="center", zorder=8,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-        )  # fmt: skip
-    return True
-
-
-def marks(axes: Axes, vertical: Sequence[tuple[float, str]], horizontal: Sequence[tuple[float, str]] = ()) -> None:
-    """Thin marker lines with their names at the far end."""
-    low, high = axes.get_xlim()
-    for x, text in vertical:
-        axes.axvline(x, color=RULE, linewidth=0.6, zorder=0.5)
-        beside = (x - low) / (high - low) < 0.3  # the axis is named above its left end
-        axes.annotate(
-            text, (x, 1), xycoords=("data", "axes fraction"), xytext=(2, -1) if beside else (0, 1.5), textcoords="offset points",
-            color=GREY, ha="left" if beside else "center", va="top" if beside else "bottom", fontsize=7.5,
-        )  # fmt: skip
-    for y, text in horizontal:
-        axes.axhline(y, color=RULE, linewidth=0.6, zorder=0.5)
-        axes.annotate(text, (0, y), xycoords=("axes fraction", "data"), xytext=(3, 1.5), textcoords="offset points", color=GREY, va="bottom", fontsize=7.5)
 
 
 def claimed_band(axes: Axes, margin: tuple[float | None, float | None] | None, which: str = "y") -> None:
@@ -286,12 +201,3 @@ def claimed_band(axes: Axes, margin: tuple[float | None, float | None] | None, w
         if end is not None and view[0] <= end <= view[1]:
             (axes.axhline if which == "y" else axes.axvline)(end, color="#b89b4a", linewidth=0.6, zorder=0.4)
     (axes.set_ylim if which == "y" else axes.set_xlim)(*view)
-
-
-def short(text: str, most: int = 28) -> str:
-    """A name that fits: cut with an ellipsis.
-
-    >>> short("adamw"), short("a" * 40, 8)
-    ('adamw', 'aaaaaaa…')
-    """
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -51,6 +51,7 @@ class Proportion(Quantity):
                     raise Unmeasurable(
                         f"{' '.join(filter(None, [self.count, label]))}: counts must be whole, from 0 to {self.out_of}"
                     )
+                _independent(k, n, label or self.count)
                 if (f != f[0]).any():
                     raise Unmeasurable(f"{minus} differs between seeds; a formula has one value")
                 found.append(
@@ -67,6 +68,25 @@ class Proportion(Quantity):
 
     def __str__(self) -> str:
         return f"{self.count}{of(self.arm)} out of {self.out_of}, all seeds together{self._where()}"
+
+
+def _independent(k: np.ndarray, n: np.ndarray, label: str) -> None:
+    """Unmeasurable when counts k [s] out of n [s], one per seed, cannot be independent trials that may be pooled.
+
+    Equal counts at every seed say so where chance gives them less than once in 1e9 (at most (2 pi n p q)^(-1/2) for each
+    seed but the first): the seeds are copies.  Counts that scatter too much say so where the chi-squared statistic of
+    homogeneity has a p below 1e-12: the trials within a seed hang together.
+    """
+    p = float(k.sum() / n.sum())
+    spread = n * p * (1 - p)
+    if len(k) < 2 or spread.min() < 100:  # too few to tell
+        return
+    if (k == k[0]).all() and (n == n[0]).all() and (2 * np.pi * spread[0]) ** (-0.5 * (len(k) - 1)) < 1e-9:
+        raise Unmeasurable(f"{label}: all {len(k)} seeds count the same {int(k[0])}; they are copies, not samples")
+    from scipy.special import chdtrc
+
+    if chdtrc(len(k) - 1, float(((k - n * p) ** 2 / spread).sum())) < 1e-12:
+        raise Unmeasurable(f"{label}: the counts scatter between seeds more than independent trials would")
 
 
 @dataclass(frozen=True)

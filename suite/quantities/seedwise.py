@@ -205,18 +205,19 @@ class Slope(Quantity):
                 raise Unmeasurable(
                     f"a slope needs at least two values of {self.over}, got {', '.join(map(str, steps))}"
                 )
+            weights = x / (x**2).sum()
             total: np.ndarray | None = None
             leans: list[Lean] = []
             size = 0.0
             for arm, sign in zip(self.arms(), (1, -1), strict=False):
-                for weight, step in zip(x / (x**2).sum(), steps, strict=True):
+                for weight, step in zip(weights, steps, strict=True):
                     at = {**rest, self.over: step}
                     y = self._scaled(self._column(results, arm, at, self.metric), arm)
                     total = np.zeros_like(y) if total is None else total
                     same(total, y, self.metric)
                     total = total + sign * weight * y
                     size = max(size, float(np.abs(weight * y).max()))
-                    if weight != 0:
+                    if abs(weight) > 1e-9 * np.abs(weights).max():  # the middle has none, but for rounding
                         leans.append(self._lean(results, arm, at, self.metric, sign * (1 if weight > 0 else -1)))
             assert total is not None
             for label, v in zip(labels(rest, total.shape[1:]), columns(total), strict=True):

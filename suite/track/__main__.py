@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         order = json.loads(next(iter(lines)))
         trials, runs, results = (Path(order[name]) for name in ("trials", "runs", "results"))
         done = rebuild(home, trials, runs, results, order["cards"], lambda line: send({"say": line}))
-        send({"invocations": done.invocations, "written": done.written})
+        send({"again": True} if done is None else {"invocations": done.invocations, "written": done.written})
 
     work = {"feed": lambda lines, send: follow(home, lines, send), "sync": sync, "prepare": prepare}
     return serve(home, work[verb])

@@ -52,7 +52,10 @@ def dashboard(home: Path, port: int = 5000, host: str = "127.0.0.1", say: Callab
             + (f"; try: suite dashboard --port {other}" if other else "")
         )
     Path(home).mkdir(parents=True, exist_ok=True)
-    found = relay(start_child(home, "prepare"), None, say)["experiments"]  # makes the tables, under our lock
+    try:
+        found = relay(start_child(home, "prepare"), None, say)["experiments"]  # makes the tables, under our lock
+    except UserError as error:
+        raise UserError(f"{error}; repair it with: suite sync") from None
     shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     address = f"http://{shown_host}:{port}/#/experiments"
     say(f"MLflow: {address}   (about 10 s to the first page; Ctrl-C stops it)")

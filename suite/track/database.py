@@ -23,6 +23,16 @@ from suite.errors import UserError
 from suite.files import locked
 from suite.track.place import database_file, own_database, reason, tracking_uri
 
+_BEYOND_USE = (
+    "out-of-date database schema",
+    "Can't locate revision",
+    "no such table",
+    "no such column",
+    "has no column",
+    "already exists",
+    "malformed",
+    "not a database",
+)
 _WAITING = "waiting for another process that is opening the MLflow database"
 
 
@@ -64,28 +74,30 @@ def open_client(home: Path) -> MlflowClient:
     return client
 
 
-def open_or_replace(home: Path, say: Callable[[str], None]) -> MlflowClient:
-    """``open_client`` for a rebuild: an older schema is upgraded, a damaged or newer database of ours is set aside."""
+def set_damaged_aside(home: Path, say: Callable[[str], None]) -> None:
+    """Move our own database out of the way when its pages are damaged; to be called before it is opened."""
     own = own_database(home)
-    if own is not None and own.exists():
-        with locked(own.with_name(f".{own.name}.lock"), _WAITING):
-            problem = _damage(own)
-        if problem:
-            _set_aside(own, problem, say)
-    try:
-        return open_client(home)
-    except Exception as error:
-        if own is None or not own.exists() or isinstance(error, UserError) or "readonly" in str(error):
-            raise
-        if "out-of-date database schema" in str(error):
-            upgrade = subprocess.run(
-                [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri(home)], capture_output=True, check=False
-            )
-            if upgrade.returncode == 0:
-                say("MLflow: the database was brought to the schema of this MLflow version")
-                return open_client(home)
-        _set_aside(own, reason(error), say)
-        return open_client(home)
+    problem = _damage(own) if own is not None and own.is_file() else None
+    if own is not None and problem:
+        _set_aside(own, problem, say)
+
+
+def repair(home: Path, error: BaseException, say: Callable[[str], None]) -> bool:
+    """Whether an error meant that our own database is beyond use, and was mended: another process can open it now.
+
+    An older schema is upgraded; whatever else does not fit this MLflow is set aside.  A full, locked or read-only disk is
+    another matter.  This process cannot go on: MLflow keeps the connection to what was there.
+    """
+    own = own_database(home)
+    if own is None or not own.is_file() or not any(sign in str(error) for sign in _BEYOND_USE):
+        return False
+    if "out-of-date database schema" in str(error):
+        words = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri(home)]
+        if subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+            say("MLflow: the database was brought to the schema of this MLflow version")
+            return True
+    _set_aside(own, reason(error), say)
+    return True
 
 
 def _damage(path: Path) -> str | None:

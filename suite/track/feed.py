@@ -4,7 +4,6 @@ It reads ahead of what it writes, so that everything handed over is delivered ev
 """
 
 import contextlib
-import gc
 import json
 import os
 import queue
@@ -41,7 +40,6 @@ def follow(home: Path, lines: Iterator[str], send: Send) -> None:
 
     client = open_client(home)
     close_dead(client)
-    gc.freeze()  # a tenth of the time would go into looking at what mlflow imported
     send({"open": True})
     writer = Writer(client, home, lambda: send({"written": True}))
     for line in lines:

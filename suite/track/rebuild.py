@@ -13,7 +13,7 @@ from suite.errors import UserError
 from suite.files import locked
 from suite.track import invocation as about
 from suite.track.held import Held, cards_of
-from suite.track.place import available
+from suite.track.place import available, tracking_uri
 from suite.track.tracker import start_child
 
 if TYPE_CHECKING:
@@ -53,9 +53,14 @@ def sync(
     order = {"trials": os.path.abspath(trials), "runs": os.path.abspath(runs), "results": os.path.abspath(results)}
     try:
         Path(home).mkdir(parents=True, exist_ok=True)
-        found = relay(start_child(home, "sync"), {**order, "cards": dict(cards or {})}, say)
+        found = {"again": True}
+        for _ in range(2):  # a second process, if the first one had to mend the database
+            if "again" in found:
+                found = relay(start_child(home, "sync"), {**order, "cards": dict(cards or {})}, say)
     except OSError as error:
         raise UserError(f"cannot write {home}: {error.strerror or error}") from None
+    if "again" in found:
+        raise UserError(f"MLflow cannot be written: {tracking_uri(home)} was mended and still cannot be used")
     return Synced(found["invocations"], found["written"])
 
 
@@ -83,21 +88,27 @@ def relay(child: subprocess.Popen[bytes], order: Mapping[str, Any] | None, say: 
 
 def rebuild(
     home: Path, trials: Path, runs: Path, results: Path, cards: Mapping[str, Mapping[str, Any]], say: Say
-) -> Synced:
-    """What ``sync`` does, in this process."""
-    from suite.track.database import open_or_replace
+) -> Synced | None:
+    """What ``sync`` does, in this process; None when the database had to be mended and another process must do it."""
+    from suite.track.database import open_client, repair, set_damaged_aside
     from suite.track.write import close_dead
 
+    known = {**cards_of(results), **cards}
+    folders = [path for folder in (trials, runs) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+    done = Synced(0, 0)
     with locked(Path(home) / ".sync.lock", "waiting for another sync"):
-        client = open_or_replace(Path(home), say)
-        close_dead(client)
-        known = {**cards_of(results), **cards}
-        folders = [path for folder in (trials, runs) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
-        done = [
-            _task(client, Path(home), Held(slug, trials, runs, results, say), known.get(slug), say)
-            for slug in sorted({path.name for path in folders})
-        ]
-        return Synced(sum(one.invocations for one in done), sum(one.written for one in done))
+        set_damaged_aside(home, say)
+        try:
+            client = open_client(home)
+            close_dead(client)
+            for slug in sorted({path.name for path in folders}):
+                one = _task(client, home, Held(slug, trials, runs, results, say), known.get(slug), say)
+                done = Synced(done.invocations + one.invocations, done.written + one.written)
+        except Exception as error:
+            if repair(home, error, say):
+                return None
+            raise
+    return done
 
 
 def _task(client: "MlflowClient", home: Path, held: Held, card: Mapping[str, Any] | None, say: Say) -> Synced:

@@ -16,6 +16,7 @@ from suite.errors import UserError
 from suite.track.place import available, environment
 
 _LOG_AT_MOST = 1_000_000
+_TOGETHER = 16
 
 
 def _print(line: str) -> None:
@@ -94,8 +95,8 @@ class Tracker:
     def trials(self, records: Iterable[Mapping[str, Any]], *, reused: bool = False) -> None:
         """Add trial records; ``reused`` ones are written only if MLflow does not hold them yet."""
         records = list(records)
-        if records:
-            self._put({"do": "trials", "records": records, "reused": reused})
+        for start in range(0, len(records), _TOGETHER):  # short lines: a run that dies tears at most one
+            self._put({"do": "trials", "records": records[start : start + _TOGETHER], "reused": reused})
 
     def finish(self, invocation: Mapping[str, Any], ledger: Path | None, artifacts: Sequence[Path] = ()) -> None:
         """Close the invocation's run with its final record, the ledger, the figures and the report.

@@ -47,6 +47,8 @@ def digits() -> Digits:
     x = torch.from_numpy(pixels[order]).to(torch.float64)
     y = torch.from_numpy(labels[order]).to(torch.int64)
     x = ((x - x[:900].mean()) / x[:900].std()).float()
-    digest = hashlib.sha256(pixels[order].astype("uint8").tobytes() + labels[order].astype("uint8").tobytes()).hexdigest()
+    digest = hashlib.sha256(
+        pixels[order].astype("uint8").tobytes() + labels[order].astype("uint8").tobytes()
+    ).hexdigest()
     parts = [(x[rows], y[rows]) for rows in (slice(0, 900), slice(900, 1300), slice(1300, None))]
     return Digits(train=parts[0], validation=parts[1], test=parts[2], sha256=digest)

@@ -14,7 +14,9 @@ def draws(streams: Sequence[Generator], steps: int, size: int, number: int) -> T
     >>> drawn.shape, bool((drawn[0] == drawn[1]).all())
     (torch.Size([2, 3, 4]), True)
     """
-    return torch.stack([torch.randint(number, (steps, size), generator=stream, dtype=torch.int32) for stream in streams])
+    return torch.stack(
+        [torch.randint(number, (steps, size), generator=stream, dtype=torch.int32) for stream in streams]
+    )
 
 
 def shuffles(streams: Sequence[Generator], steps: int, size: int, number: int) -> Tensor:
@@ -29,10 +31,7 @@ def shuffles(streams: Sequence[Generator], steps: int, size: int, number: int) -
 
 
 def rows(data: Tensor, indices: Tensor) -> Tensor:
-    """Examples by index: ``data`` [N, ...] shared by all models or [R, N, ...] per model, ``indices`` [R, B]; gives [R, B, ...].
-
-    ``data`` counts as shared unless its first axis is R and its second is what the indices reach into: pass shared data as [N, ...]
-    and per-model data through ``own_rows``.
+    """Examples that all models share, by index: ``data`` [N, ...], ``indices`` [R, B]; gives [R, B, ...].
 
     >>> rows(torch.tensor([10, 11, 12]), torch.tensor([[0, 2], [1, 1]]))
     tensor([[10, 12],

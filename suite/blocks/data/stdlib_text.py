@@ -39,9 +39,7 @@ def stdlib_text(size: int = 1_500_000, blocks: int = 100) -> Text:
     >>> len(text.train), len(text.validation), len(text.test)
     (16000, 2000, 2000)
     """
-    text = encode(_library(size))
-    if len(text) < size:
-        raise ValueError(f"the standard library holds {len(text)} characters, fewer than the {size} asked for")
+    text = _library(size)
     pieces = text[: size - size % blocks].view(blocks, -1)
     part = torch.arange(blocks) % 10
     return Text(
@@ -72,15 +70,14 @@ def decode(symbols: Tensor) -> str:
     return "".join(SYMBOLS[symbol] for symbol in symbols.tolist())
 
 
-def _library(size: int) -> bytes:
+def _library(size: int) -> Tensor:
     folder = Path(sysconfig.get_path("stdlib"))
     files = sorted(path for path in folder.glob("*.py") if not path.name.startswith(LOCAL))
-    if not files:
-        raise FileNotFoundError(f"this Python keeps no source text in {folder}; use an installation with *.py files")
-    found, length = [], 0
+    found: list[Tensor] = []
     for path in files:
-        found.append(path.read_bytes())
-        length += int(((code := torch.frombuffer(bytearray(found[-1] or b"\t"), dtype=torch.uint8)) < 127).sum())
-        if length > size + 4096:
-            break
-    return b"".join(found)
+        found.append(encode(path.read_bytes()))
+        if sum(map(len, found)) >= size:
+            return torch.cat(found)[:size]
+    raise ValueError(
+        f"the Python files of {folder} hold {sum(map(len, found))} characters, fewer than the {size} asked for"
+    )

@@ -26,7 +26,9 @@ class Linear(nn.Module):
     torch.Size([3, 7, 2, 5])
     """
 
-    def __init__(self, streams: Sequence[Generator], inputs: int, outputs: int, *, std: float, bias: bool = True) -> None:
+    def __init__(
+        self, streams: Sequence[Generator], inputs: int, outputs: int, *, std: float, bias: bool = True
+    ) -> None:
         super().__init__()
         self.weight = normal(streams, inputs, outputs, std=std)
         self.bias = nn.Parameter(torch.zeros(len(streams), outputs)) if bias else None

@@ -12,7 +12,9 @@ from suite.blocks.models.layers import Linear
 class MLP(nn.Module):
     """linear, activation, ..., linear: x [R, ..., sizes[0]] to [R, ..., sizes[-1]]."""
 
-    def __init__(self, sizes: Sequence[int], streams: Sequence[Generator], activation: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, sizes: Sequence[int], streams: Sequence[Generator], activation: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             Linear(streams, inputs, outputs, std=math.sqrt((2 if number < len(sizes) - 2 else 1) / inputs))

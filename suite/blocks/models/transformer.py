@@ -61,7 +61,9 @@ class Block(nn.Module):
         models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
         if turn is not None:
             qkv = rotate(qkv, turn)
-        q, k, v = qkv.view(models * batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)  # [RB, H, T, D/H]
+        q, k, v = qkv.view(models * batch, length, 3, self.heads, width // self.heads).permute(
+            2, 0, 3, 1, 4
+        )  # [RB, H, T, D/H]
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return y.transpose(1, 2).reshape(models, batch, length, width)
 

@@ -52,6 +52,12 @@ class Rule:
     per_parameter: ClassVar[bool] = False
 
     def __call__(
-        self, weight: Tensor, gradient: Tensor, state: tuple[Tensor, ...], lr: float | Tensor, decay: float | Tensor, step: int
+        self,
+        weight: Tensor,
+        gradient: Tensor,
+        state: tuple[Tensor, ...],
+        lr: float | Tensor,
+        decay: float | Tensor,
+        step: int,
     ) -> None:
         update(weight, gradient, state[0], state[1], lr, decay, step, *self.betas, self.eps)

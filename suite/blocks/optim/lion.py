@@ -12,7 +12,13 @@ from suite.blocks.optim.decoupled import move, shrink
 
 
 def update(
-    weight: Tensor, gradient: Tensor, momentum: Tensor, lr: float | Tensor, decay: float | Tensor, beta1: float, beta2: float
+    weight: Tensor,
+    gradient: Tensor,
+    momentum: Tensor,
+    lr: float | Tensor,
+    decay: float | Tensor,
+    beta1: float,
+    beta2: float,
 ) -> None:
     """One step of Lion, in place on ``weight`` and ``momentum`` (any equal shapes; lr and decay broadcast).
 
@@ -42,7 +48,13 @@ class Rule:
     per_parameter: ClassVar[bool] = False
 
     def __call__(
-        self, weight: Tensor, gradient: Tensor, state: tuple[Tensor, ...], lr: float | Tensor, decay: float | Tensor, step: int
+        self,
+        weight: Tensor,
+        gradient: Tensor,
+        state: tuple[Tensor, ...],
+        lr: float | Tensor,
+        decay: float | Tensor,
+        step: int,
     ) -> None:
         update(weight, gradient, state[0], lr, decay, *self.betas)
 
@@ -72,8 +84,12 @@ class Lion(torch.optim.Optimizer):
         if implementation not in _STEPS:
             raise ValueError(f"implementation= is one of {', '.join(_STEPS)}, got {implementation!r}")
         if lr < 0 or weight_decay < 0 or not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"Lion takes lr >= 0, weight_decay >= 0 and betas in [0, 1), got {lr}, {weight_decay}, {betas}")
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "implementation": implementation})
+            raise ValueError(
+                f"Lion takes lr >= 0, weight_decay >= 0 and betas in [0, 1), got {lr}, {weight_decay}, {betas}"
+            )
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "implementation": implementation}
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -89,19 +105,33 @@ class Lion(torch.optim.Optimizer):
                     self.state[weight]["momentum"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
             if weights:
                 gradients, momenta = [w.grad for w in weights], [self.state[w]["momentum"] for w in weights]
-                _STEPS[group["implementation"]](weights, gradients, momenta, group["lr"], group["weight_decay"], *group["betas"])
+                _STEPS[group["implementation"]](
+                    weights, gradients, momenta, group["lr"], group["weight_decay"], *group["betas"]
+                )
         return loss
 
 
 def _forloop(
-    weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor], lr: float, decay: float, beta1: float, beta2: float
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    lr: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
 ) -> None:
     for weight, gradient, momentum in zip(weights, gradients, momenta, strict=True):
         update(weight, gradient, momentum, lr, decay, beta1, beta2)
 
 
 def _foreach(
-    weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor], lr: float, decay: float, beta1: float, beta2: float
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    lr: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
 ) -> None:
     directions = torch._foreach_lerp(momenta, gradients, 1 - beta1)
     torch._foreach_sign_(directions)
@@ -112,7 +142,13 @@ def _foreach(
 
 
 def _compiled(
-    weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor], lr: float, decay: float, beta1: float, beta2: float
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    lr: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
 ) -> None:
     # As tensors the rate and the decay may change from step to step without compiling anew.
     rate, shrinkage = (weights[0].new_tensor(value) for value in (lr, decay))

@@ -16,7 +16,9 @@ def constant(*, warmup: int = 0) -> Callable[[int], float]:
     return lambda step: min(1.0, (step + 1) / warmup) if warmup else 1.0
 
 
-def cosine(steps: int, *, warmup: float | Sequence[float] = 0.05, floor: float = 0.0) -> Callable[[int], float | Tensor]:
+def cosine(
+    steps: int, *, warmup: float | Sequence[float] = 0.05, floor: float = 0.0
+) -> Callable[[int], float | Tensor]:
     """Linear rise over the first ``warmup`` share of the steps, then half a cosine from 1 down to ``floor`` at step ``steps``.
 
         t < w:  (t + 1) / w         else  floor + (1 - floor) (1 + cos(pi (t - w) / (steps - w))) / 2,   w = round(warmup steps)

@@ -53,6 +53,12 @@ class Rule:
         return ("momentum",) if self.momentum else ()
 
     def __call__(
-        self, weight: Tensor, gradient: Tensor, state: tuple[Tensor, ...], lr: float | Tensor, decay: float | Tensor, step: int
+        self,
+        weight: Tensor,
+        gradient: Tensor,
+        state: tuple[Tensor, ...],
+        lr: float | Tensor,
+        decay: float | Tensor,
+        step: int,
     ) -> None:
         update(weight, gradient, state[0] if state else None, lr, decay, self.momentum, self.nesterov)

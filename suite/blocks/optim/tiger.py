@@ -9,7 +9,9 @@ from torch import Tensor
 from suite.blocks.optim.decoupled import move, shrink
 
 
-def update(weight: Tensor, gradient: Tensor, momentum: Tensor, lr: float | Tensor, decay: float | Tensor, beta: float) -> None:
+def update(
+    weight: Tensor, gradient: Tensor, momentum: Tensor, lr: float | Tensor, decay: float | Tensor, beta: float
+) -> None:
     """One step of Tiger, in place on ``weight`` and ``momentum`` (equal shapes; lr and decay broadcast).
 
         m     <- beta m + (1 - beta) g                m_0 = 0
@@ -59,7 +61,13 @@ class Rule:
         return self.relative is not None
 
     def __call__(
-        self, weight: Tensor, gradient: Tensor, state: tuple[Tensor, ...], lr: float | Tensor, decay: float | Tensor, step: int
+        self,
+        weight: Tensor,
+        gradient: Tensor,
+        state: tuple[Tensor, ...],
+        lr: float | Tensor,
+        decay: float | Tensor,
+        step: int,
     ) -> None:
         rate = relative_rate(weight, lr, self.relative) if self.relative else lr
         update(weight, gradient, state[0], rate, decay, self.beta)

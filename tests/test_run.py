@@ -1,0 +1,245 @@
+"""A run from the command line: judged, reused, resumed after a kill with the same bytes, and clear when it cannot go on."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import Project, make
+
+EXPECTED = {"c1": "reproduced", "c2": "reproduced", "c3": "reproduced", "c4": None}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One finished run that several tests read; none of them changes it."""
+    project = make(tmp_path_factory.mktemp("run") / "project", "toy_race")
+    project.suite("run", "toy-race", "--no-track")
+    return project
+
+
+def hashed(book: dict[str, Any]) -> str:
+    return json.dumps({k: v for k, v in book.items() if k != "timing"}, sort_keys=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf8"))
+
+
+def test_the_ledger_holds_every_claim(finished: Project) -> None:
+    book = read(finished.ledger("toy_race"))
+    rows = {row["id"]: row["outcome"] for row in [*book["claims"], *book["timing"]["claims"]]}
+    assert rows == EXPECTED
+    assert book["outcome"] == "reproduced"
+    assert {t["experiment"] for t in book["trials"]} == {"race", "exact"}
+    assert {t["experiment"] for t in book["timing"]["trials"]} == {"clock"}
+    assert len([t for t in book["trials"] if t["experiment"] == "race"]) == 2 * 2 * 8
+    assert {len(choice["tuning"]) for choice in book["arms"]} == {5 * 4}
+
+
+def test_tuning_chose_inside_the_grid_and_seeds_differ(finished: Project) -> None:
+    book = read(finished.ledger("toy_race"))
+    assert all(choice["edge"] == [] for choice in book["arms"])
+    ends = [tuple(t["metrics"]["position"]) for t in book["trials"] if t["experiment"] == "race"]
+    assert len(set(ends)) == len(ends)
+
+
+def test_the_second_run_reuses_everything(finished: Project) -> None:
+    before = finished.ledger("toy_race").read_bytes()
+    done = finished.suite("run", "toy-race", "--no-track")
+    assert "0 trials run" in done.stdout
+    assert finished.ledger("toy_race").read_bytes() == before
+
+
+def test_plan_says_what_is_reused(finished: Project) -> None:
+    plan = json.loads(finished.suite("plan", "toy-race", "--json").stdout)
+    assert all(unit["cached"] for unit in plan["units"])
+    smoke = json.loads(finished.suite("plan", "toy-race", "--tier", "smoke", "--json").stdout)
+    assert not any(unit["cached"] for unit in smoke["units"] if unit["experiment"] == "race")
+
+
+def test_more_seeds_within_the_declared_limit_add_only_new_trials(finished: Project) -> None:
+    plan = json.loads(finished.suite("plan", "toy-race", "--seeds", "12", "--json").stdout)
+    new = [unit for unit in plan["units"] if not unit["cached"] and unit["experiment"] == "race"]
+    assert {seed for unit in new for seed in unit["seeds"]} == {f"verdict/{n}" for n in range(8, 12)}
+
+
+def test_only_runs_what_the_claims_read(finished: Project) -> None:
+    before = finished.ledger("toy_race").read_bytes()
+    done = finished.suite("run", "toy-race", "--only", "c2", "--no-track")
+    assert "c2" in done.stdout
+    assert "c1" not in done.stdout
+    assert finished.ledger("toy_race").read_bytes() == before, "a partial run leaves results/ alone"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "toy-rase"), "toy-race"),
+        (("run", "toy-race", "--tier", "warp"), "tiers are"),
+        (("run", "toy-race", "--tier", "hub"), "it has cpu, smoke"),
+        (("run", "toy-race", "--seeds", "7"), "outside 8..12"),
+        (("run", "toy-race", "--seeds", "many"), "whole number"),
+        (("run", "toy-race", "--seeds", "13"), "outside 8..12"),
+        (("run", "toy-race", "--set", "stepz=4"), "there are pause, steps"),
+        (("run", "toy-race", "--set", "steps"), "NAME=VALUE"),
+        (("run", "toy-race", "--only", "c9"), "it has c1, c2, c3, c4"),
+        (("run", "toy-race", "--only", "c4"), "tested by"),
+        (("run", "toy-race", "--executor", "warp"), "no executor"),
+        (("run", "toy-race", "--executor", "ray"), "ray"),
+        (("adopt", "nowhere.json"), "no file"),
+        (("diff", "nowhere.json", "elsewhere.json"), "cannot read"),
+        (("new", "Bad Name"), "lower case"),
+        (("new", "toy-race"), "already"),
+        (("report", "--tier", "gpu"), "no ledger"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(finished: Project, words: tuple[str, ...], says: str) -> None:
+    before = sorted(str(p) for p in (finished.root / "results").rglob("*"))
+    done = finished.suite(*words, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("suite: ")
+    assert says in last
+    assert "Traceback" not in done.stderr
+    assert sorted(str(p) for p in (finished.root / "results").rglob("*")) == before
+
+
+# --- Crashes ------------------------------------------------------------------------------------------
+
+
+def slowed(project: Project) -> None:
+    path = project.root / "tasks/toy_race.py"
+    path.write_text(path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.04}'))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = make(tmp_path_factory.mktemp("whole") / "project", "toy_race")
+    slowed(project)
+    project.suite("run", "toy-race", "--no-track")
+    return project
+
+
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 1), (signal.SIGKILL, 5), (signal.SIGTERM, 3), (signal.SIGINT, 2)])
+def test_a_killed_run_ends_with_the_same_bytes(uninterrupted: Project, tmp_path: Path, number: int, after: int) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    slowed(project)
+    process = project.start("run", "toy-race", "--no-track")
+    store = project.root / ".suite"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:  # by what is on disk, not by the clock
+        done = len(list(store.glob("trials/*/*/*.json")))
+        checkpoints = len(list(store.glob("checkpoints/*/*.pt")))
+        if done + checkpoints >= after:
+            break
+        time.sleep(0.02)
+    assert process.poll() is None, "the run ended before it could be interrupted: " + process.communicate()[1]
+    os.kill(process.pid, number)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert not project.ledger("toy_race").exists()
+    kept = {p: p.read_bytes() for p in store.glob("trials/*/*/*.json")}
+    project.suite("run", "toy-race", "--no-track")
+    assert all(path.read_bytes() == data for path, data in kept.items()), "an acknowledged trial changed"
+    mine, whole = read(project.ledger("toy_race")), read(uninterrupted.ledger("toy_race"))
+    assert hashed(mine) == hashed(whole)
+    assert not list(store.glob("checkpoints/*/*")), "checkpoints of finished units are gone"
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    slowed(project)
+    first, second = project.start("run", "toy-race", "--no-track"), project.start("run", "toy-race", "--no-track")
+    outs = [process.communicate(timeout=120) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outs
+    assert sum("waiting for it" in err for _, err in outs) == 1
+    assert sum("0 trials run" in out for out, _ in outs) == 1
+
+
+# --- The rule -----------------------------------------------------------------------------------------
+
+
+def test_a_changed_rule_needs_a_new_revision(finished: Project, tmp_path: Path) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    project.suite("lock", "toy-race")
+    path = project.root / "tasks/toy_race.py"
+    path.write_text(path.read_text().replace("claimed=at_least(0.0)", "claimed=at_least(-1.0)"))
+    done = project.suite("run", "toy-race", check=False)
+    assert done.returncode == 2
+    assert "claim c1" in done.stderr
+    assert "raise revision" in done.stderr
+    path.write_text(path.read_text().replace("revision=1", "revision=2"))
+    assert "revision 2" in project.suite("lock", "toy-race").stdout
+
+
+def test_a_comment_keeps_trials_and_a_helper_does_not(finished: Project, tmp_path: Path) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    project.suite("run", "toy-race", "--only", "c2", "--no-track")
+    path = project.root / "tasks/toy_race.py"
+    path.write_text(path.read_text().replace("def exact(", "# a remark\ndef exact("))
+    assert "0 trials run" in project.suite("run", "toy-race", "--only", "c2", "--no-track").stdout
+    path.write_text(path.read_text().replace("Fraction(1, 6)", "Fraction(2, 12)"))
+    assert "1 trials run" in project.suite("run", "toy-race", "--only", "c2", "--no-track").stdout
+
+
+def test_a_broken_page_is_named_with_its_line(tmp_path: Path) -> None:
+    project = make(tmp_path / "project")
+    project.page("broken", '"""Doc."""\n\nimport torch\n\nx = undefined\n')
+    done = project.suite("run", "broken", check=False)
+    assert done.returncode == 2
+    assert "tasks/broken.py, line 5: NameError" in done.stderr
+    project.page("crooked", '"""Doc."""\nTASK = 3\n')
+    done = project.suite("show", "crooked", check=False)
+    assert done.returncode == 2
+    assert "TASK = Task(...)" in done.stderr
+
+
+def test_a_raising_measure_is_named_and_keeps_the_rest(tmp_path: Path) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    path = project.root / "tasks/toy_race.py"
+    path.write_text(path.read_text().replace("def exact(seeds, tier):\n", "def exact(seeds, tier):\n    raise ValueError('no such thing')\n"))
+    done = project.suite("run", "toy-race", "--no-track", check=False)
+    assert done.returncode == 2
+    assert "exact" in done.stderr
+    assert "no such thing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not project.ledger("toy_race").exists()
+
+
+# --- Ledgers ------------------------------------------------------------------------------------------
+
+
+def test_a_newer_ledger_and_an_edited_one_are_refused(finished: Project, tmp_path: Path) -> None:
+    book = read(finished.ledger("toy_race"))
+    newer, edited, fine = tmp_path / "newer.json", tmp_path / "edited.json", tmp_path / "fine.json"
+    fine.write_text(json.dumps(book))
+    newer.write_text(json.dumps({**book, "schema": 99}))
+    edited.write_text(json.dumps({**book, "outcome": "refuted"}))
+    assert "update the suite" in finished.suite("diff", str(fine), str(newer), check=False).stderr
+    assert "does not match its hash" in finished.suite("diff", str(fine), str(edited), check=False).stderr
+    assert finished.suite("diff", str(fine), str(fine)).returncode == 0
+
+
+def test_adopt_brings_records_and_ledgers_home(finished: Project, tmp_path: Path) -> None:
+    import tarfile
+
+    archive = tmp_path / "node.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(finished.root / ".suite/trials", "trials")
+        tar.add(finished.ledger("toy_race"), "toy_race.json")
+    project = make(tmp_path / "project", "toy_race")
+    project.suite("lock", "toy-race")
+    assert "reproduced" in project.suite("adopt", str(archive)).stdout
+    assert project.ledger("toy_race").read_bytes() == finished.ledger("toy_race").read_bytes()
+    assert "0 trials run" in project.suite("run", "toy-race", "--no-track").stdout
+    damaged = tmp_path / "damaged.json"
+    record = next((finished.root / ".suite/trials").glob("*/*/*.json"))
+    damaged.write_text(record.read_text().replace('"verdict"', '"verdikt"').replace('"tune"', '"tuna"'))
+    done = project.suite("adopt", str(damaged), check=False)
+    assert done.returncode == 2
+    assert "checksum" in done.stderr
