@@ -1,7 +1,7 @@
 """Take over records and ledgers that were made on another machine (a GPU node without a network, say).
 
-Everything is read in memory and checked before a byte is written: schema, checksum or hash, names, and for a ledger the rule that
-is locked here.  Archives are never unpacked onto the disk, and nothing in them is executed.
+Everything is read in memory and checked before a byte is written: schema, checksum or hash, names, and for a ledger
+the rule that is locked here.  Archives are never unpacked onto the disk, and nothing in them is executed.
 """
 
 import json
@@ -53,7 +53,10 @@ def adopt(files: Iterable[str]) -> list[str]:
         page = registry.find(book["slug"])
         target = ledger.path(book["tier"], page.name)
         moved = ledger.write(book, target)
-        lines.append(f"{name}: {book['slug']} at tier {book['tier']}, {book['outcome']}" + (f" (the earlier one is kept as {moved.name})" if moved else ""))
+        lines.append(
+            f"{name}: {book['slug']} at tier {book['tier']}, {book['outcome']}"
+            + (f" (the earlier one is kept as {moved.name})" if moved else "")
+        )
     return [*lines, "suite report rebuilds the PDFs, suite sync fills MLflow"]
 
 
@@ -68,7 +71,9 @@ def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
         staging.unlink(missing_ok=True)
     page = registry.find(book["slug"])
     if registry.card(page)["rule_hash"] != book["rule_hash"]:
-        raise UserError(f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]}); nothing was adopted")
+        raise UserError(
+            f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]}); nothing was adopted"
+        )
     return book
 
 
@@ -84,7 +89,9 @@ def _documents(path: Path) -> Iterator[tuple[str, Any]]:
             for member in archive:
                 if member.isfile() and member.name.endswith(".json"):
                     if member.size > LARGEST:
-                        raise UserError(f"{path}: {member.name} holds {member.size} bytes, more than any record; nothing was adopted")
+                        raise UserError(
+                            f"{path}: {member.name} has {member.size} bytes, no record has; nothing was adopted"
+                        )
                     handle = archive.extractfile(member)
                     if handle is not None:
                         yield f"{path}: {member.name}", _parse(member.name, handle.read())

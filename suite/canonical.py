@@ -1,7 +1,7 @@
 """One text for one value: canonical JSON, its digest, and the way back.
 
-Hashes and byte-for-byte comparisons rest on this file alone.  Keys are sorted, floats are written by ``repr`` (the shortest
-text that gives the same double), and the three floats that JSON does not know are written as strings.
+Hashes and byte-for-byte comparisons rest on this file alone.  Keys are sorted, floats are written by ``repr`` (the
+shortest text that gives the same double), and the three floats that JSON does not know are written as strings.
 """
 
 import enum

@@ -98,8 +98,8 @@ class Outcome(enum.StrEnum):
 def decide(measured: Sequence[Interval], claimed: Interval, needs: int | None = None) -> Outcome:
     """The rule: a claim over a grid holds when at least ``needs`` of its cells hold (all of them unless told).
 
-    A cell holds when its measured interval lies inside the claimed one and fails when the two are disjoint.  The claim is
-    reproduced once enough cells hold, refuted once so many fail that enough can no longer hold, else inconclusive.
+    A cell holds when its measured interval lies inside the claimed one and fails when the two are disjoint.  The claim
+    is reproduced once enough cells hold, refuted once so many fail that enough can no longer hold, else inconclusive.
 
     >>> decide([Interval(0.1, 0.2), Interval(-0.1, 0.3)], at_least(0))
     <Outcome.INCONCLUSIVE: 'inconclusive'>
@@ -186,8 +186,9 @@ class Clause:
 class Claim:
     """One falsifiable sentence of the source with the rule that decides it.
 
-    The claim holds when its own clause (quantity, claimed, needs) and every clause of ``also`` hold.  ``untested`` maps a tier
-    (or "*" for every tier) to the reason why the claim is not tested there; a claim that is tested nowhere has no quantity.
+    The claim holds when its own clause (quantity, claimed, needs) and every clause of ``also`` hold.  ``untested``
+    maps a tier (or "*" for every tier) to the reason why the claim is not tested there; a claim that is tested nowhere
+    has no quantity.
     """
 
     id: str
@@ -203,11 +204,16 @@ class Claim:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "untested", _frozen(self.untested))
-        _require(re.fullmatch(r"[ci]\d+[a-z]?(?:[_-]\w+)?", self.id), f"a claim's id reads c1, c2 or c3_fused, got {self.id!r}")
+        _require(
+            re.fullmatch(r"[ci]\d+[a-z]?(?:[_-]\w+)?", self.id),
+            f"a claim's id reads c1, c2 or c3_fused, got {self.id!r}",
+        )
         _require(self.kind in KINDS, f"claim {self.id}: kind is one of {', '.join(KINDS)}, got {self.kind!r}")
         _require(self.says.strip(), f"claim {self.id}: says= must hold a sentence")
         unknown = set(self.untested) - {*TIERS, "*"}
-        _require(not unknown, f"claim {self.id}: untested= names tiers {', '.join(TIERS)} or '*', got {sorted(unknown)}")
+        _require(
+            not unknown, f"claim {self.id}: untested= names tiers {', '.join(TIERS)} or '*', got {sorted(unknown)}"
+        )
         _require(all(r.strip() for r in self.untested.values()), f"claim {self.id}: untested= needs a reason")
         if self.quantity is None:
             _require("*" in self.untested, f"claim {self.id}: no quantity, so untested={{'*': reason}} must say why")
@@ -231,7 +237,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """The tuned settings of an arm of another experiment: ``Winner("digits", "lion", at={"batch": 64})``."""
+    """The tuned settings of an arm of another experiment: ``Winner(experiment="digits", "lion", at={"batch": 64})``."""
 
     experiment: str
     arm: str
@@ -264,7 +270,9 @@ class Arm:
         _require(not both, f"arm {self.name}: {sorted(both)} cannot be fixed and tuned at once")
         for name, values in self.tuned.items():
             _require(len(values) >= 1, f"arm {self.name}: the grid of {name} is empty")
-            _require(list(values) == sorted(set(values)), f"arm {self.name}: the grid of {name} must rise, without repeats")
+            _require(
+                list(values) == sorted(set(values)), f"arm {self.name}: the grid of {name} must rise, without repeats"
+            )
         _require(not (self.like and self.tuned), f"arm {self.name}: like= and tuned= exclude each other")
 
     @property
@@ -278,7 +286,8 @@ class Tier:
 
     seeds         verdict seeds, 0 .. seeds-1 (at least 8 where a comparison is to be judged, except on smoke)
     tuning_seeds  seeds that only tune and never judge (at least 4 where something is tuned, except on smoke)
-    looks         planned looks, as numbers of seeds; () means one look at all of them.  (6, 10, 16) spends .005, .015, .03
+    looks         planned looks, as numbers of seeds; () means one look at all of them.  (6, 10, 16) spends .005, .015,
+                  .03
     at_most       the largest number of seeds that SEEDS= may ask for
     stack         the most models in one stack; None means all of a unit at once
     sizes         everything the page reads as ``tier["steps"]``
@@ -317,10 +326,11 @@ LEAST_SEEDS = 8
 
 
 def seeds_taken(declared: int, at_most: int | None, asked: int | None) -> int:
-    """How many seeds an experiment uses when a run asks for a number: that number if the tier allows it, else the declared one.
+    """How many seeds an experiment uses when a run asks for a number: that number if the tier allows it, else the
+    declared one.
 
-    Allowed is what was fixed beforehand: from 8 (or the declared number, if that is smaller) up to ``at_most``.  A single declared
-    seed stands for an exact measurement, which repeating would not change.
+    Allowed is what was fixed beforehand: from 8 (or the declared number, if that is smaller) up to ``at_most``.  A
+    single declared seed stands for an exact measurement, which repeating would not change.
 
     >>> seeds_taken(16, 24, 20), seeds_taken(16, None, 20), seeds_taken(16, None, 12), seeds_taken(1, None, 12)
     (20, 16, 12, 1)
@@ -334,10 +344,10 @@ def seeds_taken(declared: int, at_most: int | None, asked: int | None) -> int:
 class Experiment:
     """A fair fight or a check: arms, conditions, and a function that measures many seeds at once.
 
-    ``measure(seeds, tier, *, setting, ...)`` returns ``{metric: one entry per seed}``; an entry is a number or a list of numbers.
-    ``seeds`` may repeat a seed: one entry is one model of the stack.  A tuned setting arrives as a list with one value
-    per entry (a column), a fixed setting and a condition as they stand.  ``columns`` names fixed settings that shall arrive as columns
-    too: arms that differ only in these share a stack.
+    ``measure(seeds, tier, *, setting, ...)`` returns ``{metric: one entry per seed}``; an entry is a number or a list
+    of numbers. ``seeds`` may repeat a seed: one entry is one model of the stack.  A tuned setting arrives as a list
+    with one value per entry (a column), a fixed setting and a condition as they stand.  ``columns`` names fixed
+    settings that shall arrive as columns too: arms that differ only in these share a stack.
 
     conditions  {name: values}; every arm is tuned and run anew at every combination
     tune_on     the metric that selects, on tuning seeds; ``best`` says whether "min" or "max" wins
@@ -379,15 +389,18 @@ class Experiment:
         for arm in self.arms:
             if arm.name == name:
                 return arm
-        raise ContractError(f"experiment {self.name!r} has no arm {name!r}; it has {', '.join(a.name for a in self.arms)}")
+        raise ContractError(
+            f"experiment {self.name!r} has no arm {name!r}; it has {', '.join(a.name for a in self.arms)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
     """A deliberately wrong implementation that must turn the headline, or the headline proves nothing.
 
-    ``replaces`` names what is swapped: "term" on the page, or "suite.blocks.optim.lion:update" elsewhere; ``by`` takes its place.
-    ``turns_to`` is the headline's outcome at the smoke tier with the mutant in; without it the outcome must be another.
+    ``replaces`` names what is swapped: "term" on the page, or "suite.blocks.optim.lion:update" elsewhere; ``by`` takes
+    its place. ``turns_to`` is the headline's outcome at the smoke tier with the mutant in; without it the outcome must
+    be another.
     """
 
     says: str

@@ -11,9 +11,11 @@ from typing import Any
 from suite.claims import TIERS
 from suite.errors import UserError
 
-ABOUT = "Experiment reproduction for machine learning: each claim of a source has a rule, fixed before its data are seen."
+ABOUT = (
+    "Experiment reproduction for machine learning: each claim of a source has a rule, fixed before its data are seen."
+)
 
-TIER_HELP = "smoke: seconds, checks the machinery only; cpu: minutes on two cores (default); gpu: one large GPU; hub: real data sets"
+TIER_HELP = "smoke: seconds, the machinery only; cpu: minutes (default); gpu: one large GPU; hub: real data sets"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,10 +25,17 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(name: str, summary: str, more: str = "") -> argparse.ArgumentParser:
         return verbs.add_parser(
-            name, help=summary, description=f"{summary}.\n\n{more}".strip(), formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=summary,
+            description=f"{summary}.\n\n{more}".strip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
-    made = verb("list", "every task with its headline and last verdicts", "Reads declarations and ledgers only; imports no page.")
+    made = verb(
+        "list",
+        "every task with its headline and last verdicts",
+        "Reads declarations and ledgers only; imports no page.",
+    )
     made.add_argument("--json", action="store_true", help="machine-readable")
 
     made = verb(
@@ -55,7 +64,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("task", nargs="+", help="one task or several; 'all' for every task")
     _running(made)
-    made.add_argument("--executor", default="local", metavar="NAME", help="local: processes of this machine (default); inline: this process")
+    made.add_argument(
+        "--executor",
+        default="local",
+        metavar="NAME",
+        help="local: processes of this machine (default); inline: this process",
+    )
     made.add_argument("--no-track", action="store_true", help="do not tell MLflow")
 
     made = verb(
@@ -71,20 +85,25 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1")
     made.add_argument("--port", type=int, default=5000)
 
-    verb("sync", "bring MLflow up to date with the trial records", "Idempotent; rebuilds an empty or damaged database from the records.")
+    verb(
+        "sync",
+        "bring MLflow up to date with the trial records",
+        "Idempotent; rebuilds an empty or damaged database from the records.",
+    )
 
     made = verb(
         "adopt",
         "take over records and ledgers made on another machine",
-        "FILE is a trial record, a ledger, a folder of them or a .tar/.tar.gz archive.  Everything is checked before it is taken.",
+        "FILE is a trial record, a ledger, a folder of them or a .tar/.tar.gz archive.\n"
+        "Everything is checked before anything is taken.",
     )
     made.add_argument("file", nargs="+")
 
     made = verb(
         "diff",
         "compare two ledgers, or two folders of them",
-        "By bytes inside a machine class, by verdict across them.  0: same, 1: a verdict flipped or an effect moved by more than\n"
-        "its noise, 2: could not compare.",
+        "By bytes inside a machine class, by verdict across them.\n"
+        "0: same, 1: a verdict flipped or an effect moved by more than its noise, 2: could not compare.",
     )
     made.add_argument("old")
     made.add_argument("new")
@@ -108,7 +127,14 @@ def _running(made: argparse.ArgumentParser) -> None:
     made.add_argument("--tier", default="cpu", help=TIER_HELP)
     made.add_argument("--seeds", metavar="N", help="verdict seeds, within what the page declares beforehand")
     made.add_argument("--only", metavar="C1,C4", help="just the experiments that these claims read")
-    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="sizes", help="override a size of the tier, to explore")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="sizes",
+        help="override a size of the tier, to explore",
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -129,7 +155,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def request(options: argparse.Namespace) -> Any:
     """The options of ``run`` and ``plan`` as a checked request."""
-    from suite.run import Request
+    from suite.request import Request
 
     if options.tier not in TIERS:
         raise UserError(f"no tier {options.tier!r}; tiers are {', '.join(TIERS)}")
@@ -217,13 +243,16 @@ def _report(options: argparse.Namespace) -> int:
 def _dashboard(options: argparse.Namespace) -> int:
     from suite import home, track
 
-    return track.dashboard(home.work(), options.port, options.host) or 0
+    track.dashboard(home.work(), options.port, options.host)
+    return 0
 
 
 def _sync(_options: argparse.Namespace) -> int:
-    from suite import home, track
+    from suite import home, registry, track
 
-    track.sync(home.work(), home.results())
+    work = home.work()
+    cards = {page.slug: registry.card(page) for page in registry.pages().values()}
+    track.sync(work, work / "trials", work / "runs", home.results(), cards)
     return 0
 
 

@@ -1,8 +1,9 @@
 """Which code made a number: the hash of everything that a page's ``measure`` function can reach.
 
-From the page itself only the definitions that ``measure`` names, directly or through others, are counted: rewording a claim
-keeps its trials.  Of the suite's modules, each one that these definitions import counts whole, with its own imports.  The text is
-compared as a syntax tree without docstrings, so that comments, white space and documentation do not matter.
+From the page itself only the definitions that ``measure`` names, directly or through others, are counted: rewording a
+claim keeps its trials.  Of the suite's modules, each one that these definitions import counts whole, with its own
+imports. The text is compared as a syntax tree without docstrings, so that comments, white space and documentation do
+not matter.
 """
 
 import ast
@@ -87,7 +88,9 @@ def _whole(module: str, root: Path, parts: dict[str, str]) -> None:
 
 def _just(node: ast.Import | ast.ImportFrom, name: str) -> ast.Import | ast.ImportFrom:
     aliases = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) == name]
-    return ast.Import(names=aliases) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, aliases, node.level)
+    return (
+        ast.Import(names=aliases) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, aliases, node.level)
+    )
 
 
 def _imports(node: ast.Import | ast.ImportFrom, module: str, path: Path) -> list[tuple[str, set[str]]]:
@@ -134,7 +137,10 @@ def _names(node: ast.AST) -> set[str]:
 def _tree(path: Path, _modified: int) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf8"), filename=str(path))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     return tree
 

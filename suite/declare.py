@@ -42,7 +42,10 @@ def card(task: Task, module: str, doc: str) -> dict[str, Any]:
         "title": task.title,
         "family": task.family,
         "doc": doc,
-        "source": {"posts": [dataclasses.asdict(post) for post in task.source.posts], "papers": list(task.source.papers)},
+        "source": {
+            "posts": [dataclasses.asdict(post) for post in task.source.posts],
+            "papers": list(task.source.papers),
+        },
         "claims": [_claim(claim) for claim in task.claims],
         "experiments": [_experiment(experiment) for experiment in task.experiments],
         "published": [
@@ -85,7 +88,8 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "untested": dict(claim.untested),
         "note": claim.note,
         "clauses": [
-            {"quantity": clause.quantity.to_json(), "claimed": bound(clause.claimed), "needs": clause.needs} for clause in claim.clauses
+            {"quantity": clause.quantity.to_json(), "claimed": bound(clause.claimed), "needs": clause.needs}
+            for clause in claim.clauses
         ],
     }
 
@@ -116,7 +120,12 @@ def _experiment(experiment: Experiment) -> dict[str, Any]:
 
 def _arm(arm: Arm) -> dict[str, Any]:
     like = arm.like and {"experiment": arm.like.experiment, "arm": arm.like.arm, "at": dict(arm.like.at)}
-    return {"name": arm.name, "fixed": dict(arm.fixed), "tuned": {k: list(v) for k, v in arm.tuned.items()}, "like": like}
+    return {
+        "name": arm.name,
+        "fixed": dict(arm.fixed),
+        "tuned": {k: list(v) for k, v in arm.tuned.items()},
+        "like": like,
+    }
 
 
 def where(error: BaseException, module: str) -> str:
@@ -138,7 +147,11 @@ def main(module: str) -> int:
         print(json.dumps({"card": declaration(module)}, ensure_ascii=False))
     except Exception as error:  # whatever a page raises is reported as its own mistake, in one line
         reason = str(error).strip().splitlines() or [""]
-        print(json.dumps({"error": f"{where(error, module)}: {type(error).__name__}: {reason[-1][:300]}"}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"error": f"{where(error, module)}: {type(error).__name__}: {reason[-1][:300]}"}, ensure_ascii=False
+            )
+        )
         return 2
     return 0
 

@@ -13,8 +13,8 @@ DECIDED = {"reproduced", "refuted"}
 def compare(old: str, new: str) -> tuple[int, list[str]]:
     """(exit code, lines) for two ledgers or two folders of ledgers.
 
-    0: same verdicts, no effect moved by more than its noise.  1: a verdict flipped, an effect moved, or a claim is gone.
-    A pair that cannot be compared raises UserError (exit code 2).
+    0: same verdicts, no effect moved by more than its noise.  1: a verdict flipped, an effect moved, or a claim is
+    gone. A pair that cannot be compared raises UserError (exit code 2).
     """
     pairs = _pairs(Path(old), Path(new))
     code, lines = 0, []
@@ -42,13 +42,18 @@ def _pairs(old: Path, new: Path) -> list[tuple[str, dict[str, Any], dict[str, An
 
 def _ledgers(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, list[str]]:
     if (before["slug"], before["tier"]) != (after["slug"], after["tier"]):
-        raise UserError(f"{before['slug']} at {before['tier']} and {after['slug']} at {after['tier']} are different tasks")
+        raise UserError(
+            f"{before['slug']} at {before['tier']} and {after['slug']} at {after['tier']} are different tasks"
+        )
     if not any(row["outcome"] not in (None, "error") for row in ledger.rows(after)):
         raise UserError(f"{after['slug']}: the new ledger measured nothing")
     lines, code = [], 0
     if before["rule_hash"] != after["rule_hash"]:
         return 1, ["the rule differs, the verdicts are not comparable"]
-    same_class = before["provenance"]["machine"] == after["provenance"]["machine"] and before["provenance"]["versions"] == after["provenance"]["versions"]
+    same_class = (
+        before["provenance"]["machine"] == after["provenance"]["machine"]
+        and before["provenance"]["versions"] == after["provenance"]["versions"]
+    )
     if before["hash"] == after["hash"]:
         lines.append("identical outside timing")
     elif same_class:
@@ -66,7 +71,9 @@ def _ledgers(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, 
             lines.append(f"{name}: {row['outcome']} -> {other['outcome']}")
         elif _moved(row, other):
             code = 1
-            lines.append(f"{name}: the estimate moved from {row['estimate']:.4g} to {other['estimate']:.4g}, outside both intervals")
+            lines.append(
+                f"{name}: moved from {row['estimate']:.4g} to {other['estimate']:.4g}, the intervals are apart"
+            )
     return code, lines
 
 

@@ -40,7 +40,9 @@ def judge_checks() -> Iterator[tuple[str, bool, str]]:
 
 
 def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
-    """A task at the smoke tier: seeds are alive, trials repeat and do not depend on their company, mutants turn the headline."""
+    """A task at the smoke tier: seeds are alive, trials repeat and do not depend on their company, mutants turn the
+    headline.
+    """
     from suite.rehearse import mutated, rehearse
 
     task = importlib.import_module(page.module).TASK
@@ -49,12 +51,24 @@ def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
     only = (task.headline.id,)
     first, second = rehearse(page.module, only=only), rehearse(page.module, only=only)
     untimed = {e.name for e in task.experiments if not e.timed}
-    yield f"{page.slug}: the same seeds repeat bit for bit", _table(first, untimed) == _table(second, untimed), f"{len(first.trials)} trials"
+    yield (
+        f"{page.slug}: the same seeds repeat bit for bit",
+        _table(first, untimed) == _table(second, untimed),
+        f"{len(first.trials)} trials",
+    )
     fresh = rehearse(page.module, only=only, root="doctor/fresh")
     same = _table(first, untimed) == _table(fresh, untimed)
     stochastic = any(len(_seeds(first, e)) > 1 for e in untimed)
-    yield f"{page.slug}: other seeds give other numbers", not same or not stochastic, "exact, seeds do not enter" if not stochastic else ""
-    yield f"{page.slug}: a trial does not depend on its company", _alone(page.module, only, first, untimed), "stacks of one against whole stacks"
+    yield (
+        f"{page.slug}: other seeds give other numbers",
+        not same or not stochastic,
+        "exact, seeds do not enter" if not stochastic else "",
+    )
+    yield (
+        f"{page.slug}: a trial does not depend on its company",
+        _alone(page.module, only, first, untimed),
+        "stacks of one against whole stacks",
+    )
     honest = first.outcomes[task.headline.id]
     for mutant in task.mutants:
         with mutated(page.module, mutant):
@@ -66,7 +80,11 @@ def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
             for claim, found in sorted(ledger.read(file)["calibration"].items()):
                 rate, alpha = found["false_verdict_rate"], found["alpha"]
                 bound = alpha + 4 * (alpha * (1 - alpha) / found["worlds"]) ** 0.5
-                yield f"{page.slug} {claim} at {tier}: false verdicts on its own noise", rate <= bound, f"{rate:.3f} of {found['worlds']}, at most {bound:.3f}"
+                yield (
+                    f"{page.slug} {claim} at {tier}: false verdicts on its own noise",
+                    rate <= bound,
+                    f"{rate:.3f} of {found['worlds']}, at most {bound:.3f}",
+                )
 
 
 def _alone(module: str, only: tuple[str, ...], whole: Any, untimed: set[str]) -> bool:

@@ -30,7 +30,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free the disk or its permissions and run again") from None
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; free the disk or its permissions and run again"
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,8 +69,8 @@ def sync_folder(folder: Path) -> None:
 def locked(path: Path, waiting: str, patience: float = 24 * 3600) -> Iterator[bool]:
     """Hold an exclusive lock on ``path``; yields whether somebody else held it first.
 
-    The kernel drops the lock of a dead process, so that no stale lock can exist.  ``waiting`` is printed once to standard
-    error while another process holds it.
+    The kernel drops the lock of a dead process, so that no stale lock can exist.  ``waiting`` is printed once to
+    standard error while another process holds it.
     """
     import sys
 

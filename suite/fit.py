@@ -1,7 +1,7 @@
 """Training for pages: ``fit`` for a stack with a loss, ``drive`` for an update of one's own.
 
-Both run under Lightning, resume bitwise from their last checkpoint and record curves; a page never sees Lightning.  What a
-worker wants (where to keep checkpoints, whom to tell the progress, which device) arrives through ``CONTEXT``.
+Both run under Lightning, resume bitwise from their last checkpoint and record curves; a page never sees Lightning.
+What a worker wants (where to keep checkpoints, whom to tell the progress, which device) arrives through ``CONTEXT``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,8 @@ class Fitted:
     """What a fit leaves behind; every tensor is on the CPU and has one row per model.
 
     steps           of the whole fit
-    trainer_steps   steps that Lightning's Trainer drove in this process (fewer after a resume, 0 if the fit had been finished before)
-    losses          [R, points] training loss, each point the mean over its stretch of steps; loss_steps: where the stretches end
+    trainer_steps   steps that Lightning's Trainer drove in this process: fewer after a resume, 0 if all had been done
+    losses          [R, points] training loss, each point the mean over a stretch of steps that ends at ``loss_steps``
     curves          {name: [R, k]} what ``evaluate`` returned after ``curve_steps`` steps, the end included
     state_elements  numbers of optimizer state per model (empty after ``drive``)
     """
@@ -121,7 +121,9 @@ def drive(
     evaluate: Callable[[], Mapping[str, Tensor]] | None = None,
     every: int | None = None,
 ) -> Fitted:
-    """Run ``update(step)`` for every step: training that is no plain descent on one loss (two players, samplers, averaged teachers).
+    """Run ``update(step)`` for every step: training that is no plain descent on one loss.
+
+    For instance two players, samplers, averaged teachers.
 
     ``update`` changes what ``state`` holds and returns losses [R] to record, or None.  ``state`` has ``state_dict`` and
     ``load_state_dict`` of tensors and numbers, and is all that a resumed run needs; ``Parts`` makes one of several.

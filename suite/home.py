@@ -48,7 +48,9 @@ def versions() -> dict[str, str]:
 @functools.cache
 def _vector_width() -> str:
     try:
-        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features")))
+        flags = next(
+            line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features"))
+        )
     except (OSError, StopIteration):
         return "unknown"
     words = set(flags.split())
@@ -57,7 +59,13 @@ def _vector_width() -> str:
 
 def machine(device: str = "cpu") -> dict[str, str]:
     """The machine class: results are compared byte for byte inside one, by verdict across them."""
-    found = {"system": platform.system(), "processor": platform.machine(), "vector": _vector_width(), "device": device, "threads": "1"}
+    found = {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "vector": _vector_width(),
+        "device": device,
+        "threads": "1",
+    }
     if device != "cpu":
         found["accelerator"] = accelerator() or "unknown"
     return found
@@ -68,7 +76,11 @@ def accelerator() -> str | None:
     """The name of the first NVIDIA GPU, or None; asks the driver and not torch, which this process must not import."""
     try:
         answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=True
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -79,9 +91,14 @@ def git_state() -> dict[str, Any]:
     """The commit that is checked out and whether tracked files differ from it."""
 
     def ask(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
 
     try:
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "--untracked-files=no", "--", "suite", "tasks"))}
+        return {
+            "commit": ask("rev-parse", "HEAD"),
+            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no", "--", "suite", "tasks")),
+        }
     except (OSError, subprocess.SubprocessError):
         return {"commit": "unknown", "dirty": True}

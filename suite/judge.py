@@ -64,6 +64,7 @@ class _Draft:
     timed: bool
     skipped: str | None = None  # why it is not tested here
     error: str | None = None  # why it cannot be judged
+    later: str | None = None  # why a look after the one that decided it could not be judged
     steps: list[tuple[Stage, list[list[Evidence]], Judged]] = field(default_factory=list)
     p_holm: float | None = None
     factor: int = 1
@@ -122,6 +123,8 @@ def _draft(claim: Mapping[str, Any], card: Mapping[str, Any], tier: str, results
         except Unmeasurable as reason:
             if draft.decided is None:
                 draft.error = str(reason)
+            else:
+                draft.later = str(reason)
             break
     return draft
 
@@ -206,6 +209,8 @@ def _row(draft: _Draft, results: Results) -> Json:
         reasons.append(f"the sign-flip check does not agree (p = {row['sign_flip']:.2g}): the values are skewed")
     if stage.looks > 1 and stage.look < stage.looks and outcome in (Outcome.REPRODUCED, Outcome.REFUTED):
         reasons.append(f"decided at look {stage.look} of {stage.looks}")
+    if draft.later is not None:
+        reasons.append(f"a later look could not be judged ({draft.later})")
     return row | {"outcome": str(outcome), "reason": "; ".join(reasons)}
 
 

@@ -31,7 +31,7 @@ M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 
 @final
 class Learner(LightningModule):
-    """The only LightningModule: a step of a session is a training step; Lightning differentiates and calls the optimizer."""
+    """The only LightningModule: its training step is a step of a session."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Learner(LightningModule):
         self.losses: Tensor | None = None
         self.handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def on_fit_start(self) -> None:
+    def on_train_start(self) -> None:
         self.restore_handlers()
 
     def restore_handlers(self) -> None:
@@ -119,7 +119,7 @@ def train(session: Session) -> int:
 
 @functools.cache
 def keep_memory() -> None:
-    """Keep freed blocks of up to 32 MB for reuse: mapping them anew for every operation costs up to a third of a step."""
+    """Keep freed blocks of up to 32 MB for reuse: mapping them anew each time costs up to a third of a step."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # no glibc

@@ -1,7 +1,8 @@
 """Ledgers: ``results/<tier>/<page>.json``, one per task and tier, kept in git.
 
-A ledger holds the page's declaration, every verdict with its evidence, every verdict trial and what made them, so that a report is
-a function of the ledger alone.  ``hash`` covers everything but ``timing``: numbers that depend on the machine's speed live there.
+A ledger holds the page's declaration, every verdict with its evidence, every verdict trial and what made them, so that
+a report is a function of the ledger alone.  ``hash`` covers everything but ``timing``: numbers that depend on the
+machine's speed live there.
 """
 
 import re
@@ -16,17 +17,40 @@ from suite.errors import UserError
 from suite.files import read_json, write_json
 
 SCHEMA = 1
-_FIELDS = ("schema", "slug", "tier", "revision", "rule_hash", "outcome", "card", "claims", "arms", "trials", "calibration", "published",
-           "provenance")  # fmt: skip
+_FIELDS = (
+    "schema",
+    "slug",
+    "tier",
+    "revision",
+    "rule_hash",
+    "outcome",
+    "card",
+    "claims",
+    "arms",
+    "trials",
+    "calibration",
+    "published",
+    "provenance",
+)
 
 
 def path(tier: str, page: str) -> Path:
     return home.results() / tier / f"{page}.json"
 
 
-def compose(card: Mapping[str, Any], tier: str, *, rows: Sequence[Mapping[str, Any]], choices: Sequence[Mapping[str, Any]],
-            trials: Sequence[Mapping[str, Any]], timed: Sequence[str], calibration: Mapping[str, Any], published: Sequence[Mapping[str, Any]],
-            provenance: Mapping[str, Any], timing: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
+def compose(
+    card: Mapping[str, Any],
+    tier: str,
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    choices: Sequence[Mapping[str, Any]],
+    trials: Sequence[Mapping[str, Any]],
+    timed: Sequence[str],
+    calibration: Mapping[str, Any],
+    published: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+    timing: Mapping[str, Any],
+) -> dict[str, Any]:
     """A ledger from its parts; what reads the experiments ``timed`` goes to ``timing``."""
     headline = next(row for row in rows if row["headline"])
     steady, ticking = _split(rows, lambda row: row.get("timed", False))
@@ -81,7 +105,9 @@ def read(file: Path) -> dict[str, Any]:
     if missing:
         raise UserError(f"{file} lacks {', '.join(missing)}; restore it from git or run the task again")
     if found["tier"] not in TIERS or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", str(found["slug"])):
-        raise UserError(f"{file} names tier {found['tier']!r} and task {found['slug']!r}; that is not a ledger of this suite")
+        raise UserError(
+            f"{file} names tier {found['tier']!r} and task {found['slug']!r}; that is not a ledger of this suite"
+        )
     if found["hash"] != digest({name: found[name] for name in _FIELDS}):
         raise UserError(f"{file} does not match its hash: it was edited by hand; run the task again")
     return found

@@ -21,7 +21,8 @@ def new(name: str) -> str:
         raise UserError(f"there is a task {slug} already; choose another name")
     path = home.TASKS / f"{page}.py"
     write_text(path, (home.TASKS / "_template.py").read_text(encoding="utf8"))
-    return f"wrote {_short(path)}\nedit it from the top: source, claims, arms, measure\nthen: make reproduce-{slug} TIER=smoke"
+    steps = f"edit it from the top: source, claims, arms, measure\nthen: make reproduce-{slug} TIER=smoke"
+    return f"wrote {_short(path)}\n{steps}"
 
 
 def _short(path: Path) -> str:

@@ -1,7 +1,7 @@
 """From a card to units of work: which trials are wanted, which are there already, and why the rest must run.
 
-A *trial* is one (experiment, arm, condition, setting, seed).  A *unit* is a stack of trials that one worker measures in one call.
-The plan grows while results arrive: the verdict trials of an arm are known once its tuning is complete.
+A *trial* is one (experiment, arm, condition, setting, seed).  A *unit* is a stack of trials that one worker measures
+in one call. The plan grows while results arrive: the verdict trials of an arm are known once its tuning is complete.
 """
 
 import itertools
@@ -14,6 +14,7 @@ from suite.canonical import canonical, digest
 from suite.claims import LEAST_SEEDS, seeds_taken
 from suite.errors import UserError
 from suite.store import trial_key
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -94,7 +95,9 @@ class Plan:
         known = {name for e in self.experiments for name in e["tiers"][self.tier]["sizes"]}
         for name in self.sizes:
             if name not in known:
-                raise UserError(f"no setting {name!r} at tier {self.tier}; there are {', '.join(sorted(known)) or 'none'}")
+                raise UserError(
+                    f"no setting {name!r} at tier {self.tier}; there are {', '.join(sorted(known)) or 'none'}"
+                )
         self._check_seeds()
 
     def _asked(self, name: str) -> bool:
@@ -115,23 +118,34 @@ class Plan:
             return
         tiers = [e["tiers"][self.tier] for e in self.experiments if e["tiers"][self.tier]["seeds"] > 1]
         if not tiers:
-            raise UserError(f"SEEDS={self.seeds}: every experiment of {self.card['slug']} at tier {self.tier} is exact and takes no seeds")
+            raise UserError(f"SEEDS={self.seeds}: at tier {self.tier} {self.card['slug']} is exact and takes no seeds")
         least = min(min(LEAST_SEEDS, t["seeds"]) for t in tiers)
         most = max(max(t["at_most"] or t["seeds"], t["seeds"]) for t in tiers)
-        raise UserError(f"SEEDS={self.seeds} is outside {least}..{most}, which the rule of {self.card['slug']} allows at tier {self.tier}")
+        here = f"the rule of {self.card['slug']} allows at tier {self.tier}"
+        raise UserError(f"SEEDS={self.seeds} is outside {least}..{most}, which {here}")
 
     # --- Trials -------------------------------------------------------------------------------------
 
     def conditions(self, experiment: Mapping[str, Any]) -> list[dict[str, Any]]:
         names = list(experiment["conditions"])
-        return [dict(zip(names, values, strict=True)) for values in itertools.product(*experiment["conditions"].values())]
+        return [
+            dict(zip(names, values, strict=True)) for values in itertools.product(*experiment["conditions"].values())
+        ]
 
     def grid(self, arm: Mapping[str, Any]) -> list[dict[str, Any]]:
         names = list(arm["tuned"])
         return [dict(zip(names, values, strict=True)) for values in itertools.product(*arm["tuned"].values())]
 
-    def trial(self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any], setting: Mapping[str, Any],
-              fixed: Mapping[str, Any], purpose: str, number: int) -> Trial:  # fmt: skip
+    def trial(
+        self,
+        experiment: Mapping[str, Any],
+        arm: Mapping[str, Any],
+        at: Mapping[str, Any],
+        setting: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+        purpose: str,
+        number: int,
+    ) -> Trial:
         identity = {
             "slug": self.card["slug"],
             "root": self.root,
@@ -151,19 +165,26 @@ class Plan:
         sizes = experiment["tiers"][self.tier]["sizes"]
         return {**sizes, **{k: v for k, v in self.sizes.items() if k in sizes}}
 
-    def tuning_trials(self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]) -> list[Trial]:
+    def tuning_trials(
+        self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
+    ) -> list[Trial]:
         if not arm["tuned"]:
             return []
         seeds = range(experiment["tiers"][self.tier]["tuning_seeds"])
         return [
-            self.trial(experiment, arm, at, setting, arm["fixed"], "tune", n) for setting in self.grid(arm) for n in seeds
-        ]  # fmt: skip
+            self.trial(experiment, arm, at, setting, arm["fixed"], "tune", n)
+            for setting in self.grid(arm)
+            for n in seeds
+        ]
 
-    def choice(self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]) -> dict[str, Any] | None:
+    def choice(
+        self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
         """The tuning table of an arm and its winner; None while trials are missing.
 
-        The winner has the best mean over the tuning seeds; a setting that diverged on one of them is out; a tie goes to the setting
-        that stands first in the grid (the smaller one).  ``chosen`` is None when every setting diverged.
+        The winner has the best mean over the tuning seeds; a setting that diverged on one of them is out; a tie goes
+        to the setting that stands first in the grid (the smaller one).  ``chosen`` is None when every setting
+        diverged.
         """
         table: list[dict[str, Any]] = []
         for trial in self.tuning_trials(experiment, arm, at):
@@ -171,7 +192,9 @@ class Plan:
             if metrics is None:
                 return None
             value = float(metrics[experiment["tune_on"]])
-            table.append({"setting": trial.identity["setting"], "seed": trial.identity["seed"]["number"], "value": value})
+            table.append(
+                {"setting": trial.identity["setting"], "seed": trial.identity["seed"]["number"], "value": value}
+            )
         sign = 1.0 if experiment["best"] == "min" else -1.0
         means: dict[str, list[float]] = {}
         for row in table:
@@ -183,10 +206,21 @@ class Plan:
             if mean < best:
                 best, chosen = mean, setting
         edge = [n for n, v in arm["tuned"].items() if chosen and len(v) > 2 and chosen[n] in (v[0], v[-1])]
-        return {"experiment": experiment["name"], "arm": arm["name"], "at": dict(at), "chosen": chosen, "edge": edge, "tuning": table}
+        return {
+            "experiment": experiment["name"],
+            "arm": arm["name"],
+            "at": dict(at),
+            "chosen": chosen,
+            "edge": edge,
+            "tuning": table,
+        }
 
-    def settings(self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """(tuned setting, fixed settings) of an arm's verdict trials; None while they are not known or have diverged."""
+    def settings(
+        self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """(tuned setting, fixed settings) of an arm's verdict trials; None while they are not known or have
+        diverged.
+        """
         fixed = dict(arm["fixed"])
         if arm["like"]:
             source = next(e for e in self.card["experiments"] if e["name"] == arm["like"]["experiment"])
@@ -200,12 +234,16 @@ class Plan:
         found = self.choice(experiment, arm, at)
         return None if found is None or found["chosen"] is None else (found["chosen"], fixed)
 
-    def verdict_trials(self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]) -> list[Trial]:
+    def verdict_trials(
+        self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
+    ) -> list[Trial]:
         known = self.settings(experiment, arm, at)
         if known is None:
             return []
         setting, fixed = known
-        return [self.trial(experiment, arm, at, setting, fixed, "verdict", n) for n in range(self.seeds_now(experiment))]
+        return [
+            self.trial(experiment, arm, at, setting, fixed, "verdict", n) for n in range(self.seeds_now(experiment))
+        ]
 
     def seeds_now(self, experiment: Mapping[str, Any]) -> int:
         """The verdict seeds up to the look that the experiment has reached."""
@@ -243,7 +281,13 @@ class Plan:
             experiment = by_name[trial.identity["experiment"]]
             scalars = {k: v for k, v in trial.identity["fixed"].items() if k not in experiment["columns"]}
             names = [*trial.identity["setting"], *(k for k in trial.identity["fixed"] if k in experiment["columns"])]
-            group = [experiment["name"], trial.identity["at"], scalars, sorted(names), trial.identity["seed"]["purpose"]]
+            group = [
+                experiment["name"],
+                trial.identity["at"],
+                scalars,
+                sorted(names),
+                trial.identity["seed"]["purpose"],
+            ]
             if experiment["timed"]:
                 group.append(trial.identity["arm"])
             groups.setdefault(canonical(group), []).append(trial)

@@ -35,7 +35,9 @@ class Progress:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(file=self.stream), refresh_per_second=4, get_renderable=self._table, transient=True)
+            self._live = Live(
+                console=Console(file=self.stream), refresh_per_second=4, get_renderable=self._table, transient=True
+            )
             self._live.start()
 
     def add(self, unit: Unit, expected: float | None) -> None:
@@ -81,7 +83,11 @@ class Progress:
             models = f"{row['models']} models" if row["models"] > 1 else "1 model"
             left = self.left()
             tail = f", about {clock(left)} left" if left is not None and left >= 1 else ""
-            print(f"  {finished}/{len(self.units)}  {row['place']} · {row['phase']}: {models} in {clock(seconds)}{tail}", file=self.stream, flush=True)
+            print(
+                f"  {finished}/{len(self.units)}  {row['place']} · {row['phase']}: {models} in {clock(seconds)}{tail}",
+                file=self.stream,
+                flush=True,
+            )
 
     def interval(self, row: Mapping[str, Any]) -> None:
         """Show where a claim stands now."""
@@ -116,14 +122,18 @@ class Progress:
         caption = f"{finished} of {len(rows)} units · {clock(time.monotonic() - self.started)} so far"
         if left is not None:
             caption += f" · about {clock(left)} left"
-        table = Table(title=self.title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False)
+        table = Table(
+            title=self.title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False
+        )
         for name in ("experiment · arm", "phase", "models", "progress", "steps/s"):
             table.add_column(name)
         active = [u for u in rows if u["state"] == "running"]
         for unit in active + [u for u in rows if u["state"] == "waiting"][: max(0, 10 - len(active))]:
             filled = round(20 * unit["step"] / unit["steps"]) if unit["steps"] else 0
             bar = "━" * filled + "·" * (20 - filled) if unit["state"] == "running" else "waiting"
-            table.add_row(unit["place"], unit["phase"], str(unit["models"]), bar, f"{unit['rate']:.0f}" if unit["rate"] else "")
+            table.add_row(
+                unit["place"], unit["phase"], str(unit["models"]), bar, f"{unit['rate']:.0f}" if unit["rate"] else ""
+            )
         for line in self.running_intervals.values():
             table.add_row(line)
         return table

@@ -1,8 +1,9 @@
 """Names to pages: which tasks exist, and the card of each.
 
-A page is ``tasks/<name>.py``, ``tasks/<name>/__init__.py`` or a module named by the entry-point group ``suite.tasks`` of an
-installed package.  Its card lies in ``tasks/locks/<name>.json`` with the hash of the page's files, so that nothing is imported
-while the page stands as it was locked.  A page that changed is declared anew in a process of its own.
+A page is ``tasks/<name>.py``, ``tasks/<name>/__init__.py`` or a module named by the entry-point group ``suite.tasks``
+of an installed package.  Its card lies in ``tasks/locks/<name>.json`` with the hash of the page's files, so that
+nothing is imported while the page stands as it was locked.  A page that changed is declared anew in a process of its
+own.
 """
 
 import difflib
@@ -54,7 +55,7 @@ def pages() -> dict[str, Page]:
     for path in [*home.TASKS.glob("*.py"), *home.TASKS.glob("*/__init__.py")]:
         folder = path.name == "__init__.py"
         name = path.parent.name if folder else path.stem
-        if name.startswith("_") or path.parent == home.TASKS and folder:
+        if name.startswith("_") or (path.parent == home.TASKS and folder):
             continue
         files = tuple(sorted(path.parent.glob("*.py"))) if folder else (path,)
         if name in found:
@@ -66,7 +67,9 @@ def pages() -> dict[str, Page]:
             continue  # the project's own page leads, also when the project is installed
         spec = importlib.util.find_spec(entry.value)
         if spec is None or spec.origin is None:
-            raise UserError(f"the entry point {entry.name} = {entry.value} of {GROUP} names no module; reinstall its package")
+            raise UserError(
+                f"the entry point {entry.name} = {entry.value} of {GROUP} names no module; reinstall its package"
+            )
         found[name] = Page(name, entry.value, (Path(spec.origin),))
     return dict(sorted(found.items()))
 
@@ -78,13 +81,19 @@ def find(name: str) -> Page:
     if wanted in known:
         return known[wanted]
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.0)
-    raise UserError(f"no task {name!r}; the nearest are {', '.join(n.replace('_', '-') for n in near) or 'none'} (suite list shows all)")
+    nearest = ", ".join(n.replace("_", "-") for n in near) or "none"
+    raise UserError(f"no task {name!r}; the nearest are {nearest} (suite list shows all)")
 
 
 def declare(page: Page) -> dict[str, Any]:
     """Import the page in a process of its own and return its card."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(home.ROOT), os.environ.get("PYTHONPATH")]))}
-    done = subprocess.run([sys.executable, "-m", "suite.declare", page.module], capture_output=True, text=True, env=environment)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(home.ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "suite.declare", page.module], capture_output=True, text=True, env=environment
+    )
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -101,7 +110,9 @@ def locked_card(page: Page) -> dict[str, Any] | None:
         return None
     lock = read_json(page.lock, "the lock")
     if lock.get("schema") != LOCK_SCHEMA:
-        raise UserError(f"{page.lock} has schema {lock.get('schema')}, this suite reads {LOCK_SCHEMA}; update the suite")
+        raise UserError(
+            f"{page.lock} has schema {lock.get('schema')}, this suite reads {LOCK_SCHEMA}; update the suite"
+        )
     return lock["card"] if lock.get("files") == page.fingerprint() else None
 
 
@@ -113,9 +124,9 @@ def card(page: Page) -> dict[str, Any]:
 def lock(page: Page) -> tuple[dict[str, Any], str | None]:
     """The card of a page whose rule is fixed, and a sentence when this call fixed it.
 
-    The first declaration of a revision is written to the lock file.  A rule that differs from the locked one under the same
-    revision is refused: whoever changes a claim, a margin, an arm or a tier raises ``revision`` on the page, which also
-    draws fresh seeds.
+    The first declaration of a revision is written to the lock file.  A rule that differs from the locked one under the
+    same revision is refused: whoever changes a claim, a margin, an arm or a tier raises ``revision`` on the page,
+    which also draws fresh seeds.
     """
     found = locked_card(page)
     if found is not None:
@@ -132,7 +143,9 @@ def lock(page: Page) -> tuple[dict[str, Any], str | None]:
         )
     newest = max(map(int, revisions), default=0)
     if known is None and found["revision"] < newest:
-        raise UserError(f"{page.slug} declares revision {found['revision']}, but {newest} is locked; revisions only rise")
+        raise UserError(
+            f"{page.slug} declares revision {found['revision']}, but {newest} is locked; revisions only rise"
+        )
     revisions[str(found["revision"])] = found["rule_hash"]
     write_json(page.lock, {"schema": LOCK_SCHEMA, "files": page.fingerprint(), "revisions": revisions, "card": found})
     if known is None:
@@ -149,7 +162,9 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     for key, identity in (("claims", "id"), ("experiments", "name")):
         before = {item[identity]: item for item in old.get(key, [])}
         after = {item[identity]: item for item in new.get(key, [])}
-        found += [f"{key[:-1]} {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+        found += [
+            f"{key[:-1]} {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
+        ]
     return found
 
 

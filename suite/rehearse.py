@@ -14,7 +14,8 @@ from suite.canonical import revive
 from suite.claims import Mutant, Task
 from suite.errors import UserError
 from suite.plan import Plan
-from suite.run import selected, shown
+from suite.request import selected
+from suite.run import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,17 @@ class Rehearsal:
         return {row["id"]: row["outcome"] for row in self.rows}
 
 
-def rehearse(module: str, tier: str = "smoke", only: Sequence[str] = (), seeds: int | None = None, sizes: Mapping[str, Any] | None = None,
-             root: str | None = None) -> Rehearsal:  # fmt: skip
-    """Measure and judge the page ``module`` at a tier; ``root`` replaces the start of its random streams (fresh seeds)."""
+def rehearse(
+    module: str,
+    tier: str = "smoke",
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+    sizes: Mapping[str, Any] | None = None,
+    root: str | None = None,
+) -> Rehearsal:
+    """Measure and judge the page ``module`` at a tier; ``root`` replaces the start of its random streams (fresh
+    seeds).
+    """
     from suite.judge import judge
 
     task: Task = importlib.import_module(module).TASK
@@ -54,7 +63,8 @@ def rehearse(module: str, tier: str = "smoke", only: Sequence[str] = (), seeds: 
                 used[trial.key] = {**trial.identity, "metrics": metrics}
     trials = [shown(used[t.key]) for place in plan.places() for t in plan.verdict_trials(*place) if t.key in used]
     choices = plan.choices()
-    rows = judge(card, tier, trials, choices, seeds=seeds)
+    tuning = [shown(used[t.key]) for place in plan.places() for t in plan.tuning_trials(*place) if t.key in used]
+    rows = judge(card, tier, tuning + trials, choices, seeds=seeds)
     return Rehearsal(card=card, rows=rows, choices=choices, trials=trials, results=plan.results)
 
 
@@ -62,8 +72,8 @@ def rehearse(module: str, tier: str = "smoke", only: Sequence[str] = (), seeds: 
 def mutated(module: str, mutant: Mutant) -> Iterator[None]:
     """Put a mutant in its place for a while.
 
-    A mutant that names "term" replaces that name on the page; one that names "suite.blocks.optim.lion:update" replaces it there
-    and wherever the page's own modules have imported it by name.
+    A mutant that names "term" replaces that name on the page; one that names "suite.blocks.optim.lion:update" replaces
+    it there and wherever the page's own modules have imported it by name.
     """
     where, _, name = mutant.replaces.rpartition(":")
     home = importlib.import_module(where or module)
@@ -79,7 +89,12 @@ def mutated(module: str, mutant: Mutant) -> Iterator[None]:
         import sys
 
         for loaded, other in list(sys.modules.items()):
-            if other is not None and loaded.startswith((module, "suite.")) and other is not home and getattr(other, last, None) is original:
+            if (
+                other is not None
+                and loaded.startswith((module, "suite."))
+                and other is not home
+                and getattr(other, last, None) is original
+            ):
                 places.append(other)
     for place in places:
         setattr(place, last, mutant.by)

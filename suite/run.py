@@ -1,8 +1,8 @@
 """Plan, tune, measure, judge, record: one task at one tier.
 
-The coordinator in this file imports neither torch nor a page.  It works from the page's card, sends units to an executor, writes
-every finished trial to the store at once and judges from plain numbers.  Running the same command again goes on where the last
-one stopped.
+The coordinator in this file imports neither torch nor a page.  It works from the page's card, sends units to an
+executor, writes every finished trial to the store at once and judges from plain numbers.  Running the same command
+again goes on where the last one stopped.
 """
 
 import contextlib
@@ -13,42 +13,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite import home, ledger, registry
 from suite.canonical import revive
-from suite.codehash import code_hash
 from suite.errors import UserError
 from suite.executors import Executor, check_executor, open_executor
 from suite.files import locked, write_json, write_text
 from suite.pace import Pace
 from suite.plan import Plan, Unit
 from suite.progress import Progress, clock, describe
+from suite.request import Request, code_of, selected, title, world
 from suite.store import Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a user asks for.
-
-    seeds     verdict seeds, None for the declared number
-    only      claim ids; just the experiments they read are run
-    sizes     overrides of the tier's sizes, for exploring; such a run never touches ``results/``
-    track     whether MLflow is told
-    """
-
-    tier: str = "cpu"
-    seeds: int | None = None
-    only: tuple[str, ...] = ()
-    executor: str = "local"
-    sizes: Mapping[str, Any] = field(default_factory=dict)
-    track: bool = True
-
-    @property
-    def partial(self) -> bool:
-        return bool(self.only or self.sizes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,52 +39,6 @@ class Finished:
     ran: int
     reused: int
     seconds: float
-
-
-def world(tier: str) -> dict[str, Any]:
-    """The versions and the machine class that every trial's key holds."""
-    return {"versions": home.versions(), "machine": home.machine(device_of(tier))}
-
-
-def device_of(tier: str) -> str:
-    """The gpu and hub tiers use a GPU where there is one; smoke and cpu never do, so that their numbers are comparable."""
-    if tier in ("gpu", "hub") and home.accelerator():
-        return "cuda"
-    if tier == "gpu" and os.environ.get("SUITE_DEVICE") != "cpu":
-        raise UserError("the gpu tier needs an NVIDIA GPU and found none; use TIER=cpu, or SUITE_DEVICE=cpu to try it at your own pace")
-    return "cpu"
-
-
-def code_of(card: Mapping[str, Any], tier: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """({experiment: hash}, {experiment: {piece: short hash}}) of the experiments of a tier."""
-    hashes, parts = {}, {}
-    for experiment in card["experiments"]:
-        if tier in experiment["tiers"]:
-            hashes[experiment["name"]], pieces = code_hash(experiment["measure"])
-            parts[experiment["name"]] = {name: text[:12] for name, text in sorted(pieces.items())}
-    return hashes, parts
-
-
-def selected(card: Mapping[str, Any], only: Sequence[str]) -> tuple[dict[str, Any], frozenset[str] | None]:
-    """The card with just the claims asked for, and the experiments these read (with what they depend on)."""
-    if not only:
-        return dict(card), None
-    from suite.quantities import from_json
-
-    known = [claim["id"] for claim in card["claims"]]
-    for name in only:
-        if name not in known:
-            raise UserError(f"{card['slug']} has no claim {name!r}; it has {', '.join(known)}")
-    claims = [claim for claim in card["claims"] if claim["id"] in only]
-    names = {e["name"] for e in card["experiments"]}
-    reads = {address[0] for claim in claims for clause in claim["clauses"] for address in from_json(clause["quantity"]).reads()}
-    wanted = {name or next(iter(names)) for name in reads}
-    if not wanted:
-        raise UserError(f"none of {', '.join(only)} is tested by an experiment; suite show {card['slug']} gives the reasons")
-    for experiment in card["experiments"]:
-        if experiment["name"] in wanted:
-            wanted |= {arm["like"]["experiment"] for arm in experiment["arms"] if arm["like"]}
-    return {**card, "claims": claims}, frozenset(wanted)
 
 
 def run(name: str, request: Request) -> Finished:
@@ -156,7 +88,9 @@ class _Run:
                     rows, choices = self._judge()
             except BaseException as error:
                 invocation.update(
-                    status="killed" if isinstance(error, KeyboardInterrupt) else "failed", ended=now(), trials=list(self.used)
+                    status="killed" if isinstance(error, KeyboardInterrupt) else "failed",
+                    ended=now(),
+                    trials=list(self.used),
                 )
                 with contextlib.suppress(UserError):
                     self.store.write_invocation(invocation)
@@ -164,14 +98,26 @@ class _Run:
             book = self._ledger(rows, choices, time.monotonic() - began)
             file = self._write(book)
             verdict = {row["id"]: row["outcome"] for row in rows if row["outcome"]}
-            invocation.update(status="finished", ended=now(), verdict=verdict, outcome=book["outcome"], trials=list(self.used),
-                              reused=self.reused, ledger=_relative(file))  # fmt: skip
+            invocation.update(
+                status="finished",
+                ended=now(),
+                verdict=verdict,
+                outcome=book["outcome"],
+                trials=list(self.used),
+                reused=self.reused,
+                ledger=_relative(file),
+            )
             self.store.write_invocation(invocation)
             pdf = self._report(file)
             if self.tracker is not None:
                 self.tracker.finish(invocation, file, [p for p in (file, pdf) if p])
         return Finished(
-            ledger=book, file=file, pdf=pdf, ran=len(self.used) - len(self.reused), reused=len(self.reused), seconds=time.monotonic() - began
+            ledger=book,
+            file=file,
+            pdf=pdf,
+            ran=len(self.used) - len(self.reused),
+            reused=len(self.reused),
+            seconds=time.monotonic() - began,
         )
 
     def _recall(self) -> None:
@@ -206,7 +152,9 @@ class _Run:
             self._schedule(executor, progress)
             abandon = False
         except BrokenExecutor:
-            raise UserError("a worker process died (out of memory?); finished trials are kept, run the same command again") from None
+            raise UserError(
+                "a worker process died (out of memory?); finished trials are kept, run the same command again"
+            ) from None
         finally:
             progress.close()
             executor.close(abandon)
@@ -224,7 +172,7 @@ class _Run:
             # The longest first keeps all workers busy to the end; what measures time runs last and alone.
             waiting.sort(key=lambda u: (u.timed, -(self.pace.expected(u) or len(u.trials))))
             while waiting and len(running) < executor.slots:
-                if waiting[0].timed and running or any(u.timed for u in running.values()):
+                if (waiting[0].timed and running) or any(u.timed for u in running.values()):
                     break
                 unit = waiting.pop(0)
                 progress.start(unit.id)
@@ -243,7 +191,8 @@ class _Run:
             log = self.store.folder / "logs" / f"{unit.id}.txt"
             write_text(log, str(answer["traceback"]))
             first = unit.trials[0].identity
-            raise UserError(f"{self.page.slug}: {describe(first)} failed: {answer['error'].splitlines()[0][:300]} (traceback in {log})")
+            reason = answer["error"].splitlines()[0][:300]
+            raise UserError(f"{self.page.slug}: {describe(first)} failed: {reason} (traceback in {log})")
         share = answer["seconds"] / len(unit.trials)
         records = [
             {
@@ -270,19 +219,22 @@ class _Run:
 
     # --- The verdict --------------------------------------------------------------------------------
 
-    def _verdict_trials(self) -> list[dict[str, Any]]:
+    def _evidence(self, tuning: bool) -> list[dict[str, Any]]:
+        """The verdict trials in the order of the page, with the tuning trials where asked for."""
         found = []
         for experiment, arm, at in self.plan.places():
-            for trial in self.plan.verdict_trials(experiment, arm, at):
-                if trial.key in self.used:
-                    found.append(shown(self.used[trial.key]))
+            wanted = self.plan.tuning_trials(experiment, arm, at) if tuning else []
+            wanted += self.plan.verdict_trials(experiment, arm, at)
+            found += [shown(self.used[trial.key]) for trial in wanted if trial.key in self.used]
         return found
 
     def _judge(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         from suite.judge import judge
 
         choices = self.plan.choices()
-        return judge(self.card, self.request.tier, self._verdict_trials(), choices, seeds=self.request.seeds), choices
+        return judge(
+            self.card, self.request.tier, self._evidence(tuning=True), choices, seeds=self.request.seeds
+        ), choices
 
     def _look_further(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Move experiments that still hold an undecided claim to their next planned look."""
@@ -292,7 +244,11 @@ class _Run:
         for experiment in self.plan.experiments:
             looks = experiment["tiers"][self.request.tier]["looks"]
             at = self.plan.looks.get(experiment["name"], 0)
-            if self.plan.number_of_seeds(experiment) in looks and at + 1 < len(looks) and unsettled(self.card, rows, experiment["name"]):
+            if (
+                self.plan.number_of_seeds(experiment) in looks
+                and at + 1 < len(looks)
+                and unsettled(self.card, rows, experiment["name"])
+            ):
                 self.plan.looks[experiment["name"]] = at + 1
                 moved = True
         return moved
@@ -301,7 +257,7 @@ class _Run:
         from suite.calibration import calibrate
         from suite.judge import published_rows
 
-        trials = self._verdict_trials()
+        trials, everything = self._evidence(tuning=False), self._evidence(tuning=True)
         tier = self.request.tier
         if not any(row["headline"] for row in rows):  # ONLY= without the headline: the first claim asked for stands in
             rows = [{**row, "headline": i == 0} for i, row in enumerate(rows)]
@@ -332,8 +288,8 @@ class _Run:
             choices=choices,
             trials=trials,
             timed=timed,
-            calibration=calibrate(self.card, tier, trials, choices, rows),
-            published=published_rows(self.card, tier, trials, choices),
+            calibration=calibrate(self.card, tier, everything, choices, rows),
+            published=published_rows(self.card, tier, everything, choices),
             provenance=provenance,
             timing=timing,
         )
@@ -347,7 +303,8 @@ class _Run:
         moved = ledger.write(book, file)
         if moved:
             print(
-                f"the earlier ledger, gathered under another rule or with another verdict, is kept as {_relative(moved)}", file=sys.stderr
+                f"the earlier ledger (another rule or another verdict) is kept as {_relative(moved)}",
+                file=sys.stderr,
             )
         return file
 
@@ -356,7 +313,10 @@ class _Run:
         try:
             from suite.report import build
         except ImportError as error:
-            print(f"no PDF: {error.name} is not installed here; carry {file.name} home and use suite adopt", file=sys.stderr)
+            print(
+                f"no PDF: {error.name} is not installed here; carry {file.name} home and use suite adopt",
+                file=sys.stderr,
+            )
             return None
         folder = self.store.folder / "partial" if self.request.partial else home.reports()
         return build([file], folder if self.request.tier != "smoke" else folder / "smoke")[0]
@@ -366,8 +326,7 @@ class _Run:
     def _announce(self) -> None:
         units = self._missing(set())
         wanted = self.plan.wanted()
-        head = f"{self.page.slug} · tier {self.request.tier} · revision {self.card['revision']} · rule {self.whole['rule_hash'][:12]}"
-        print(head, file=sys.stderr)
+        print(title(self.whole, self.request.tier), file=sys.stderr)
         expected = self.pace.total(units)
         about = "" if expected is None or not units else f", about {clock(expected / max(1, os.cpu_count() or 1))}"
         more = (
@@ -375,7 +334,11 @@ class _Run:
             if any(u.trials[0].identity["seed"]["purpose"] == "tune" for u in units)
             else ""
         )
-        print(f"{len(self.reused)} trials reused, {len(wanted) - len(self.reused)} to run{more}{about}", file=sys.stderr, flush=True)
+        print(
+            f"{len(self.reused)} trials reused, {len(wanted) - len(self.reused)} to run{more}{about}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _invocation(self, started: str) -> dict[str, Any]:
         return {
@@ -408,7 +371,7 @@ class _Run:
         self.tracker = track.Tracker(home.work())
         self.tracker.begin(invocation, self.card)
         if self.reused:
-            self.tracker.trials([self.used[key] for key in self.reused])
+            self.tracker.trials([self.used[key] for key in self.reused], reused=True)
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """Named streams of random numbers: every draw is a function of (task, purpose, seed number, name), of nothing else.
 
-A stream never depends on the arm, on the device or on which other seeds are measured in the same stack, so that two arms of a
-comparison share their weights and batches by construction.  Nothing in the project seeds a global generator.
+A stream never depends on the arm, on the device or on which other seeds are measured in the same stack, so that two
+arms of a comparison share their weights and batches by construction.  Nothing in the project seeds a global generator.
 """
 
 import hashlib

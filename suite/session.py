@@ -103,9 +103,10 @@ class Recorder:
 
 @dataclass(kw_only=True)
 class Session:
-    """``advance(step)`` does the step and returns losses [R] or None; with an ``optimizer`` the losses still want differentiating.
+    """``advance(step)`` does the step and returns losses [R] or None.
 
-    ``state`` is all that a resumed session needs besides the optimizer's own state.
+    With an ``optimizer`` the losses still want to be differentiated, and the optimizer to step.  ``state`` is all that
+    a resumed session needs besides the optimizer's own state.
     """
 
     steps: int
@@ -194,7 +195,7 @@ class Session:
             self.tell(None)
 
     def shape(self) -> str:
-        """Digest of what a checkpoint must agree with: steps, recorded points, names and shapes of all that is saved."""
+        """Digest of what a checkpoint must agree with: steps, recorded points, names and shapes of all that is kept."""
         parts: list[str] = [f"{self.steps} {self.recorder.ends} {self.recorder.stops}"]
         pending: list[tuple[str, Any]] = [("", self.state.state_dict())]
         while pending:

@@ -119,7 +119,8 @@ def print_task(name: str, as_json: bool, why: bool) -> None:
         return
     from suite.quantities import from_json
 
-    print(f"{found['title']}\n{page.slug} · {found['family']} · revision {found['revision']} · rule {found['rule_hash'][:12]}")
+    print(found["title"])
+    print(f"{page.slug} · {found['family']} · revision {found['revision']} · rule {found['rule_hash'][:12]}")
     for post in found["source"]["posts"]:
         print(f"  {post['title']} ({post['date']}) {post['url']}")
     for claim in found["claims"]:
@@ -152,7 +153,7 @@ def span(claimed: Sequence[float | None]) -> str:
 
 def print_why(page: registry.Page) -> None:
     """Is each committed result stale against the code and the rule, and which piece changed."""
-    from suite.run import code_of
+    from suite.request import code_of
 
     card = registry.card(page)
     found = False
@@ -163,10 +164,15 @@ def print_why(page: registry.Page) -> None:
         found = True
         book = ledger.read(file)
         if book["rule_hash"] != card["rule_hash"]:
-            print(f"{tier}: stale, gathered under another rule ({book['rule_hash'][:12]}, now {card['rule_hash'][:12]})")
+            print(
+                f"{tier}: stale, gathered under another rule ({book['rule_hash'][:12]}, now {card['rule_hash'][:12]})"
+            )
             continue
         changed = ledger.stale(book, code_of(card, tier)[1])
-        print(f"{tier}: {book['outcome']}, " + ("made by the code as it stands" if not changed else "stale, changed since:"))
+        print(
+            f"{tier}: {book['outcome']}, "
+            + ("made by the code as it stands" if not changed else "stale, changed since:")
+        )
         for line in changed:
             print(f"    {line}")
     if not found:
@@ -177,7 +183,7 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
     """The units of a run as they stand now; verdict trials of an arm appear once its tuning is known."""
     from suite.pace import Pace
     from suite.plan import Plan
-    from suite.run import code_of, selected, world
+    from suite.request import code_of, selected, title, world
     from suite.store import Store
 
     page = registry.find(name)
@@ -194,7 +200,7 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
             break
         plan.results.update({key: record["metrics"] for key, record in records.items()})
     reason = _reason(page, whole, request.tier, parts)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for cached in (True, False):
         for unit in plan.units([t for t in plan.wanted() if (t.key in plan.results) == cached]):
             first = unit.trials[0].identity
@@ -203,8 +209,16 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
                     "experiment": unit.experiment,
                     "arm": ", ".join(dict.fromkeys(t.identity["arm"] for t in unit.trials)),
                     "at": first["at"],
-                    "settings": list({json.dumps(t.identity["setting"], sort_keys=True): t.identity["setting"] for t in unit.trials}.values()),
-                    "seeds": sorted({f"{t.identity['seed']['purpose']}/{t.identity['seed']['number']}" for t in unit.trials}, key=_numbered),
+                    "settings": list(
+                        {
+                            json.dumps(t.identity["setting"], sort_keys=True): t.identity["setting"]
+                            for t in unit.trials
+                        }.values()
+                    ),
+                    "seeds": sorted(
+                        {f"{t.identity['seed']['purpose']}/{t.identity['seed']['number']}" for t in unit.trials},
+                        key=_numbered,
+                    ),
                     "cached": cached,
                     "reason": "already measured" if cached else reason.get(unit.experiment, "never measured here"),
                     "seconds_expected": 0.0 if cached else pace.expected(unit),
@@ -212,14 +226,27 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
                 }
             )
     if as_json:
-        print(json.dumps({"slug": page.slug, "tier": request.tier, "rule_hash": whole["rule_hash"], "units": rows}, ensure_ascii=False, indent=1))
+        print(
+            json.dumps(
+                {"slug": page.slug, "tier": request.tier, "rule_hash": whole["rule_hash"], "units": rows},
+                ensure_ascii=False,
+                indent=1,
+            )
+        )
         return
-    print(f"{page.slug} · tier {request.tier} · revision {whole['revision']} · rule {whole['rule_hash'][:12]}")
+    print(title(whole, request.tier))
     for row in rows:
         where = " · ".join([row["experiment"], row["arm"], *(f"{k} {v}" for k, v in row["at"].items())])
-        cost = "" if row["cached"] else f", about {clock(row['seconds_expected'])}" if row["seconds_expected"] else ", time unknown"
+        cost = (
+            ""
+            if row["cached"]
+            else f", about {clock(row['seconds_expected'])}"
+            if row["seconds_expected"]
+            else ", time unknown"
+        )
         phase = row["seeds"][0].split("/")[0]
-        print(f"  {'reuse' if row['cached'] else 'run  '} {row['trials']:>4} {phase} trials  {where}  ({row['reason']}{cost})")
+        verb = "reuse" if row["cached"] else "run  "
+        print(f"  {verb} {row['trials']:>4} {phase} trials  {where}  ({row['reason']}{cost})")
     waiting = [e["name"] for e, arm, at in plan.places() if plan.settings(e, arm, at) is None]
     for name in dict.fromkeys(waiting):
         print(f"  then       verdict trials of {name}, once tuning has chosen their settings")
@@ -236,7 +263,9 @@ def _numbered(seed: str) -> tuple[str, int]:
     return purpose, int(number)
 
 
-def _reason(page: registry.Page, card: Mapping[str, Any], tier: str, parts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _reason(
+    page: registry.Page, card: Mapping[str, Any], tier: str, parts: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
     """Why trials of an experiment must run although a ledger has them."""
     file = ledger.path(tier, page.name)
     if not file.exists():
@@ -268,8 +297,11 @@ def print_finished(finished: Any) -> None:
     book = finished.ledger
     console = _console()
     table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
-    for name, options in (("claim", {}), ("outcome", {"no_wrap": True}), ("measured", {}), ("claimed", {}), ("n", {"justify": "right"})):
-        table.add_column(name, **options)
+    table.add_column("claim")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("measured")
+    table.add_column("claimed")
+    table.add_column("n", justify="right")
     for row in ledger.rows(book):
         mark = " *" if row["headline"] else ""
         table.add_row(

@@ -1,8 +1,8 @@
 """Many models as one: every parameter of a stacked model has a leading axis R, one entry per model.
 
-The parameters of a stack live side by side in one buffer [R, P], their gradients in another, so that an optimizer step is a
-handful of operations over the whole stack with a learning rate, a decay and a clip per row.  A model's numbers depend
-neither on its company nor on its place in the stack.
+The parameters of a stack live side by side in one buffer [R, P], their gradients in another, so that an optimizer step
+is a handful of operations over the whole stack with a learning rate, a decay and a clip per row.  A model's numbers
+depend neither on its company nor on its place in the stack.
 """
 
 import fnmatch
@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-# Every parameter starts at a multiple of this many numbers and is padded with zeros: then vector instructions meet the same numbers
-# in the same lanes whatever the stack's size, and a model stays bitwise itself.
+# Every parameter starts at a multiple of this many numbers and is padded with zeros: then vector instructions meet the
+# same numbers in the same lanes whatever the stack's size, and a model stays bitwise itself.
 ALIGN = 32
-# The eager rules make several passes over the weights; blocks of about this many numbers stay in the cache between the passes.
+# The eager rules make several passes over the weights; blocks of about this many numbers stay in the cache meanwhile.
 BLOCK = 1 << 16
 
 
@@ -45,12 +45,12 @@ class Group:
 
     rule     e.g. ``lion.Rule()``
     lr       one number, or R of them
-    decay    likewise.  Vectors, that is parameters [R, n] such as biases and norm gains, do not decay unless ``decay_vectors``
-    only     patterns of parameter names, e.g. ("embedding.*",); empty means every parameter.  The first group that fits takes it
-    models   the rows that it serves, e.g. range(0, 8); None means all.  Arms with different rules share a stack by this
+    decay    likewise; vectors, that is parameters [R, n] such as biases and norm gains, only with ``decay_vectors``
+    only     patterns of parameter names, e.g. ("embedding.*",); empty means all.  The first group that fits takes it
+    models   the rows that it serves, e.g. range(0, 8); None means all.  By this, arms of different rules share a stack
     """
 
-    rule: Rule
+    rule: Any  # a Rule; checkers do not let a class constant stand for a property
     lr: float | Sequence[float] = field(kw_only=True)
     decay: float | Sequence[float] = field(default=0.0, kw_only=True)
     only: tuple[str, ...] = field(default=(), kw_only=True)
@@ -110,9 +110,9 @@ class StackOptimizer(torch.optim.Optimizer):
     schedule  multiplier(step) of every learning rate, a number or a tensor [R]; steps count from 0
     clip      largest global gradient norm of a model, one number or R (``inf``: none), as ``clip_grad_norm_`` per model
 
-    The parameters of ``model`` become views of the buffer ``weights`` [R, P]; ``step`` gathers their gradients into the buffer
-    ``gradients`` [R, P].  A parameter without a gradient counts as one with a zero gradient, so that it still decays.  Build the
-    optimizer after the model has been moved to its device.
+    The parameters of ``model`` become views of the buffer ``weights`` [R, P]; ``step`` gathers their gradients into the
+    buffer ``gradients`` [R, P].  A parameter without a gradient counts as one with a zero gradient, so that it still
+    decays.  Build the optimizer after the model has been moved to its device.
     """
 
     def __init__(
@@ -156,9 +156,8 @@ class StackOptimizer(torch.optim.Optimizer):
         width = 0
         for name, parameter in named.items():
             if parameter.dtype != first.dtype or parameter.device != first.device:
-                raise ValueError(
-                    f"all parameters of a stack share dtype and device; {name} is {parameter.dtype} on {parameter.device}"
-                )
+                found = f"{name} is {parameter.dtype} on {parameter.device}"
+                raise ValueError(f"all parameters of a stack share dtype and device; {found}")
             size = parameter[0].numel()
             self._columns[name] = slice(width, width + size)
             width += math.ceil(size / ALIGN) * ALIGN
@@ -260,7 +259,7 @@ class StackOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def wipe_lost(self) -> None:
-        """Make the weights of lost models NaN; since sign(NaN) is 0, a sign rule would freeze them at finite weights instead."""
+        """Make the weights of lost models NaN: as sign(NaN) is 0, a sign rule would freeze them at finite weights."""
         self.weights.masked_fill_(self.lost.view(-1, 1), math.nan)
 
     def state_elements(self) -> list[int]:

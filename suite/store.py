@@ -1,8 +1,8 @@
 """Trial records: append-only, atomic, checksummed; the only truth.
 
-One file per trial, named by its key, below ``trials/<slug>/``.  The key is the digest of everything the numbers depend on (code,
-experiment, arm, condition, setting, seed, sizes, versions, machine class), so that looking a trial up is opening one file,
-however many others there are.  A record is never changed: a file is whole or absent.
+One file per trial, named by its key, below ``trials/<slug>/``.  The key is the digest of everything the numbers depend
+on (code, experiment, arm, condition, setting, seed, sizes, versions, machine class), so that looking a trial up is
+opening one file, however many others there are.  A record is never changed: a file is whole or absent.
 """
 
 import contextlib
@@ -37,7 +37,9 @@ class Store:
 
     def path(self, slug: str, key: str) -> Path:
         if not re.fullmatch(r"[0-9a-f]{64}", key) or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", slug):
-            raise UserError(f"a record named {slug!r}/{key!r} has no place in the store; names are slugs and SHA-256 digests")
+            raise UserError(
+                f"a record named {slug!r}/{key!r} has no place in the store; names are slugs and SHA-256 digests"
+            )
         return self.folder / "trials" / slug / key[:2] / f"{key}.json"
 
     def get(self, slug: str, key: str) -> dict[str, Any] | None:
@@ -70,7 +72,7 @@ class Store:
         """Write new records; those that are there already stay as they are.  Returns what now stands in the store."""
         kept: list[dict[str, Any]] = []
         for record in records:
-            whole = {**record, "schema": SCHEMA}
+            whole: dict[str, Any] = {**record, "schema": SCHEMA}
             whole["checksum"] = checksum(whole)
             path = self.path(whole["slug"], whole["key"])
             if not path.exists():

@@ -23,7 +23,8 @@ def table() -> str:
             book = ledger.read(file)
             head = _headline(book["card"])
             mark = " (stale)" if is_stale(book) else ""
-            rows.append(f"| {page.slug} | {book['tier']} | {_cell(head['says'])} | **{book['outcome']}**{mark} | {counts(book)} |")
+            verdict = f"**{book['outcome']}**{mark}"
+            rows.append(f"| {page.slug} | {book['tier']} | {_cell(head['says'])} | {verdict} | {counts(book)} |")
     return "\n".join(rows)
 
 

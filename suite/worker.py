@@ -20,7 +20,9 @@ from suite.claims import ContractError, Tier
 
 
 def prepare(coordinator: int, threads: int = 1) -> None:
-    """Once per worker: one thread, no reaction to Ctrl-C (the coordinator decides), an end when the coordinator is gone."""
+    """Once per worker: one thread, no reaction to Ctrl-C (the coordinator decides), an end when the coordinator is
+    gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow, args=(coordinator,), daemon=True).start()
@@ -38,10 +40,13 @@ def _follow(coordinator: int) -> None:
             os._exit(1)
 
 
-def measure_unit(message: Mapping[str, Any], checkpoints: str | None, device: str, report: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+def measure_unit(
+    message: Mapping[str, Any], checkpoints: str | None, device: str, report: Callable[[dict[str, Any]], None] | None
+) -> dict[str, Any]:
     """Measure one unit.
 
-    Returns {"metrics": one {metric: entry} per trial, "seconds", "data": {name: digest}}, or {"error", "traceback"} when the page raised.
+    Returns {"metrics": one {metric: entry} per trial, "seconds", "data": {name: digest}}, or {"error", "traceback"}
+    when the page raised.
     """
     from suite import fit
     from suite.seeds import Seed
@@ -61,7 +66,11 @@ def measure_unit(message: Mapping[str, Any], checkpoints: str | None, device: st
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             answer = experiment.measure(seeds, tier, **settings(experiment, trials))
-        return {"metrics": entries(answer, len(trials)), "seconds": time.perf_counter() - started, "data": dict(context.data)}
+        return {
+            "metrics": entries(answer, len(trials)),
+            "seconds": time.perf_counter() - started,
+            "data": dict(context.data),
+        }
     except Exception as error:  # a page may raise anything; the run must go on and say where
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     finally:
@@ -69,7 +78,8 @@ def measure_unit(message: Mapping[str, Any], checkpoints: str | None, device: st
 
 
 def settings(experiment: Any, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The keyword arguments of ``measure``: conditions and fixed settings as they stand, tuned ones and columns as lists.
+    """The keyword arguments of ``measure``: conditions and fixed settings as they stand, tuned ones and columns as
+    lists.
 
     Fixed settings are taken from the page, where they may be functions; the card only knows their names.
     """

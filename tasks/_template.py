@@ -8,8 +8,8 @@ Under a constant gradient b tends to g / (1 - beta), so that momentum acts like 
 while it averages the gradient where the loss is steep.
 
 Not the post's scale: a linear regression with 16 weights stands in for a network, and its gradients carry no noise.
-Known to bite: at one common rate momentum wins trivially, because it multiplies the rate; hence a grid for either arm. A
-rate just below the stable limit can survive tuning and diverge on fresh seeds; hence a coarse grid.
+Known to bite: at one common rate momentum wins trivially, because it multiplies the rate; hence a grid for either arm.
+A rate just below the stable limit can survive tuning and diverge on fresh seeds; hence a coarse grid.
 """
 
 from fractions import Fraction

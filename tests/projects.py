@@ -25,9 +25,16 @@ class Project:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "suite", *words]
 
-    def suite(self, *words: str, check: bool = True, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
+    def suite(
+        self, *words: str, check: bool = True, timeout: float = 180, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            self.command(*words), cwd=self.root, env={**self.environment, **environment}, capture_output=True, text=True, timeout=timeout
+            self.command(*words),
+            cwd=self.root,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"suite {' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -35,9 +42,14 @@ class Project:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*words), cwd=self.root, env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
+            self.command(*words),
+            cwd=self.root,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     def page(self, name: str, text: str) -> Path:
         path = self.root / "tasks" / f"{name}.py"

@@ -22,7 +22,9 @@ def loaded_after(*words: str) -> set[str]:
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home.ROOT, check=True)
-    return {name.split(".")[0] for name in done.stderr.split()} | {n for n in done.stderr.split() if n.startswith("tasks")}
+    return {name.split(".")[0] for name in done.stderr.split()} | {
+        n for n in done.stderr.split() if n.startswith("tasks")
+    }
 
 
 @pytest.mark.parametrize(

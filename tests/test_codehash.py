@@ -51,7 +51,9 @@ def edited(project: Path, file: str, old: str, new: str) -> tuple[str, set[str]]
     assert old in text
     path.write_text(text.replace(old, new))
     after, now = code_hash("tasks.page:measure", project)
-    return ("same" if before == after else "changed"), {k for k in parts.keys() | now.keys() if parts.get(k) != now.get(k)}
+    return ("same" if before == after else "changed"), {
+        k for k in parts.keys() | now.keys() if parts.get(k) != now.get(k)
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,9 @@ def test_a_page_in_a_folder_follows_its_other_files(project: Path) -> None:
     folder = project / "tasks/book"
     folder.mkdir()
     (folder / "__init__.py").write_text("from tasks.book.part import measure\nTASK = measure\n")
-    (folder / "part.py").write_text("from tasks.book.sums import total, spare\n\ndef measure(seeds, tier):\n    return total(seeds)\n")
+    (folder / "part.py").write_text(
+        "from tasks.book.sums import total, spare\n\ndef measure(seeds, tier):\n    return total(seeds)\n"
+    )
     (folder / "sums.py").write_text("def total(x):\n    return 1\n\ndef spare(x):\n    return 2\n")
     first, _ = code_hash("tasks.book.part:measure", project)
     (folder / "sums.py").write_text("def total(x):\n    return 1\n\ndef spare(x):\n    return 3\n")

@@ -1,7 +1,7 @@
 """The battery: every registered page, and the template, at the smoke tier.
 
-A page passes when it is judged in seconds, gives the same table for the same seeds, can win and can lose, and when each of its
-mutants turns the headline.
+A page passes when it is judged in seconds, gives the same table for the same seeds, can win and can lose, and when
+each of its mutants turns the headline.
 """
 
 import copy
@@ -75,7 +75,9 @@ def test_every_claim_is_judged_or_says_why_not(module: str) -> None:
             assert row["reason"], f"{row['id']} is not tested and says nothing"
         else:
             assert row["outcome"] in ("reproduced", "refuted", "inconclusive", "error")
-            assert row["outcome"] == "reproduced" or row["reason"], f"{row['id']}: {row['outcome']} without an explanation"
+            assert row["outcome"] == "reproduced" or row["reason"], (
+                f"{row['id']}: {row['outcome']} without an explanation"
+            )
 
 
 def test_metrics_are_numbers_and_seeds_differ(module: str) -> None:
@@ -85,7 +87,9 @@ def test_metrics_are_numbers_and_seeds_differ(module: str) -> None:
         assert all(isinstance(x, float) for entry in trial["metrics"].values() for x in numbers(entry))
         by_place.setdefault(json.dumps([trial["experiment"], trial["arm"], trial["at"]]), []).append(trial)
     for place, trials in by_place.items():
-        if len(trials) > 1 and {str(s) for s, _ in rehearsed(module)[2].get((trials[0]["experiment"], trials[0]["arm"]), set())}:
+        if len(trials) > 1 and {
+            str(s) for s, _ in rehearsed(module)[2].get((trials[0]["experiment"], trials[0]["arm"]), set())
+        }:
             tables = {json.dumps(t["metrics"], sort_keys=True) for t in trials}
             assert len(tables) == len(trials), f"two seeds of {place} gave the same table"
 
@@ -143,11 +147,14 @@ def planted(trial: dict[str, Any], clauses: list[dict[str, Any]], by: float) -> 
     for part in fields(clauses, "metric", "count"):
         name = part.get("metric") or part["count"]
         if name in metrics and part.get("experiment") in ("", None, trial["experiment"]):
-            metrics[name] = filled(metrics[name], by, metrics[part["out_of"]]) if "out_of" in part else shifted(metrics[name], by)
+            metrics[name] = (
+                filled(metrics[name], by, metrics[part["out_of"]]) if "out_of" in part else shifted(metrics[name], by)
+            )
 
 
 def test_the_headline_can_win_and_can_lose(module: str) -> None:
-    """A large effect planted into one arm's metrics, in either direction, must be able to turn the verdict both ways."""
+    """A large effect planted into one arm's metrics, in either direction, must be able to turn the verdict both
+    ways."""
     found, _, _ = rehearsed(module)
     head = next(claim for claim in found.card["claims"] if claim["headline"])
     card = {**found.card, "claims": [head]}
@@ -188,7 +195,9 @@ def test_the_lock_holds_the_rule(module: str) -> None:
     page = registry.find(module.split(".")[-1])
     card = declare.declaration(module)
     lock = json.loads(page.lock.read_text(encoding="utf8"))
-    assert lock["revisions"][str(card["revision"])] == card["rule_hash"], "the rule changed: raise revision= and run suite lock"
+    assert lock["revisions"][str(card["revision"])] == card["rule_hash"], (
+        "the rule changed: raise revision= and run suite lock"
+    )
     assert lock["card"] == json.loads(json.dumps(card)), "the declaration is older than the page: run suite lock"
 
 

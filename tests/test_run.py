@@ -1,4 +1,5 @@
-"""A run from the command line: judged, reused, resumed after a kill with the same bytes, and clear when it cannot go on."""
+"""A run from the command line: judged, reused, resumed after a kill with the same bytes, and clear when it cannot go
+on."""
 
 import json
 import os
@@ -125,7 +126,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 1), (signal.SIGKILL, 5), (signal.SIGTERM, 3), (signal.SIGINT, 2)])
+@pytest.mark.parametrize(
+    ("number", "after"), [(signal.SIGKILL, 1), (signal.SIGKILL, 5), (signal.SIGTERM, 3), (signal.SIGINT, 2)]
+)
 def test_a_killed_run_ends_with_the_same_bytes(uninterrupted: Project, tmp_path: Path, number: int, after: int) -> None:
     project = make(tmp_path / "project", "toy_race")
     slowed(project)
@@ -202,7 +205,11 @@ def test_a_broken_page_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_raising_measure_is_named_and_keeps_the_rest(tmp_path: Path) -> None:
     project = make(tmp_path / "project", "toy_race")
     path = project.root / "tasks/toy_race.py"
-    path.write_text(path.read_text().replace("def exact(seeds, tier):\n", "def exact(seeds, tier):\n    raise ValueError('no such thing')\n"))
+    path.write_text(
+        path.read_text().replace(
+            "def exact(seeds, tier):\n", "def exact(seeds, tier):\n    raise ValueError('no such thing')\n"
+        )
+    )
     done = project.suite("run", "toy-race", "--no-track", check=False)
     assert done.returncode == 2
     assert "exact" in done.stderr

@@ -35,6 +35,8 @@ def draw(figure: Figure, ledger: Mapping[str, Any]) -> bytes:
     style.load_fonts()
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.RC, "backend": "svg"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*constrained_layout not applied.*")
+        # The report holds every string of the SVG against its fonts and raises an error that says where it stands.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
         canvas = DRAWN[kind_of(type(figure))](figure, ledger)
         FigureCanvasSVG(canvas)
         out = io.BytesIO()

@@ -35,7 +35,10 @@ def heat_map(figure: HeatMap, ledger: Mapping[str, Any]) -> Canvas:
         if by_condition:
             rows, columns = reader.values(str(figure.rows)), reader.values(str(figure.columns))
             cells = [
-                [reader.column(arm, {**at, figure.rows: r, figure.columns: c}, figure.metric) for c in columns]
+                [
+                    reader.column(arm, {**at, str(figure.rows): r, str(figure.columns): c}, figure.metric)
+                    for c in columns
+                ]
                 for r in rows
             ]  # type: ignore[dict-item]
             grids.append(np.array([[cell.mean() for cell in line] for line in cells]))

@@ -52,50 +52,97 @@ def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], size: float =
         )  # fmt: skip
 
 
-def _points(axes: Axes) -> float:
-    """The height of the axes in points, before the layout has settled: good enough to keep names apart."""
-    return float(axes.figure.get_size_inches()[1] * 72 * axes.get_position().height)
+def _points(axes: Axes, which: str = "y") -> float:
+    """The extent of the axes in points, before the layout has settled: good enough to keep names apart."""
+    sheet, box = axes.figure.bbox, axes.get_position()
+    dots = sheet.height * box.height if which == "y" else sheet.width * box.width
+    return float(dots * 72 / axes.figure.dpi)
 
 
-def fraction(axes: Axes, y: float) -> float:
-    """Where y stands between the ends of the axis, 0 to 1."""
-    low, high = axes.get_ylim()
-    if axes.get_yscale() == "log":
-        low, high, y = math.log(low), math.log(high), math.log(max(y, low))
-    return min(max((y - low) / (high - low), 0.0), 1.0)
+def fraction(axes: Axes, value: float, which: str = "y") -> float:
+    """Where a value stands between the ends of its axis, 0 to 1."""
+    low, high = axes.get_ylim() if which == "y" else axes.get_xlim()
+    if (axes.get_yscale() if which == "y" else axes.get_xscale()) == "log":
+        low, high, value = math.log(low), math.log(high), math.log(max(value, low))
+    return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 def name_inside(
-    axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray, str, str]], avoid: Sequence[float] = (), size: float = 8
+    axes: Axes,
+    lines: Sequence[tuple[np.ndarray, np.ndarray, str, str]],
+    avoid: Sequence[float] = (),
+    *,
+    ordered: bool = False,
+    size: float = 8,
 ) -> bool:
-    """Names set on the lines themselves, each where its line is farthest from the others; (x, y, text, colour).
+    """Names set on or beside the lines themselves, each where it is farthest from other lines; (x, y, text, colour).
 
-    For lines that run together at the right end; positions near ``avoid`` stay free.  False, and nothing is set, when
-    the lines lie on different x or the right end is fine or no place is better.
+    For lines that run together at the right end; positions near ``avoid`` are taken only where others are worse.  Of
+    ``ordered`` lines those between may go without a name.  False, and nothing is set, when the right end is fine or
+    when names would touch other lines.
     """
-    if len(lines) < 2 or len(lines) > 12 or any(not np.array_equal(x, lines[0][0]) for x, *_ in lines):
+    if not 2 <= len(lines) <= 12 or any(len(x) < 8 for x, *_ in lines):
         return False
-    height = np.array([[fraction(axes, v) if math.isfinite(v) else math.nan for v in y] for _, y, _, _ in lines])
-    need = size * 1.3 / _points(axes)
-    apart = np.stack(
-        [np.abs(np.delete(height, i, axis=0) - height[i]).min(axis=0) for i in range(len(lines))]
-    )  # [line, x]
-    if np.isfinite(apart[:, -1]).all() and apart[:, -1].min() >= need * 0.8:
+    ends = sorted(fraction(axes, float(y[np.isfinite(y)][-1])) for _, y, _, _ in lines if np.isfinite(y).any())
+    if len(ends) == len(lines) and min(np.diff(ends)) * _points(axes) >= size:
         return False
-    count = apart.shape[1]
-    ends = axes.get_xlim()
-    for x in avoid:
-        apart[:, np.abs(lines[0][0] - x) < 0.06 * (ends[1] - ends[0])] = -1
-    inner = slice(max(count // 12, 1), max(count - count // 12, 2))
-    best = np.array([np.nanargmax(np.where(np.isnan(row[inner]), -1, row[inner])) + inner.start for row in apart])
-    if count < 8 or apart[np.arange(len(lines)), best].min() < need * 0.7:
+    paths = [_path(axes, x, y) for x, y, _, _ in lines]
+    kept = [fraction(axes, x, "x") * _points(axes, "x") for x in avoid]
+    chosen: dict[int, tuple[float, float, float]] = {}  # across, up, half the name's width
+    for index in [0, len(lines) - 1, *range(1, len(lines) - 1)]:  # the outer ones first: they frame the family
+        spot = _spot(paths, index, 0.27 * size * max(len(lines[index][2]), 2), size, kept, list(chosen.values()))
+        if spot is not None:
+            chosen[index] = spot
+        elif not ordered or index in (0, len(lines) - 1):
+            return False
+    if len(chosen) < min(3, len(lines)):
         return False
-    for (x, y, text, tint), spot in zip(lines, best, strict=True):
+    for index, (across, up, _) in chosen.items():
         axes.text(
-            x[spot], y[spot], text, color=tint, fontsize=size, ha="center", va="center", zorder=8,
+            across / _points(axes, "x"), up / _points(axes), lines[index][2], transform=axes.transAxes,
+            color=lines[index][3], fontsize=size, ha="center", va="center", zorder=8,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
     return True
+
+
+def _path(axes: Axes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line in points, resampled: how near a name comes to a line is a matter of the page, not of the data."""
+    across = np.array([fraction(axes, v, "x") for v in x]) * _points(axes, "x")
+    up = np.array([fraction(axes, v) if math.isfinite(v) else math.nan for v in y]) * _points(axes)
+    places = np.linspace(across.min(), across.max(), 240)
+    return places, np.interp(places, across, up)
+
+
+def _spot(
+    paths: Sequence[tuple[np.ndarray, np.ndarray]],
+    index: int,
+    half: float,
+    size: float,
+    kept: Sequence[float],
+    taken: Sequence[tuple[float, float, float]],
+) -> tuple[float, float, float] | None:
+    """The best place for a name: on its line, or to the right or left of it where the line is steep."""
+    places, up = paths[index]
+    best, found = 0.6 * size, None
+    for shift in (0.0, half + 7, -half - 7):
+        across = places + shift
+        free = np.full(len(places), 3.0 * size)
+        for other, (theirs, height) in enumerate(paths):
+            if other != index or shift:
+                beneath = np.abs(across[:, None] - theirs[None, :]) <= half + 1
+                away = np.where(beneath, np.abs(up[:, None] - height[None, :]), np.inf).min(axis=1)
+                free = np.fmin(free, away)
+        for at, level, reach in taken:
+            free[(np.abs(across - at) < half + reach + 2) & (np.abs(up - level) < 1.2 * size)] = -1
+        for at in kept if shift == 0 else ():
+            free[np.abs(across - at) < half + 2] -= 0.3 * size
+        free[(across < places[0] + half + 3) | (across > places[-1] - half - 3) | np.isnan(up)] = -1
+        free -= 0.4 * size if shift else 0.0  # on the line is clearer than beside it
+        spot = int(np.argmax(free))
+        if free[spot] > best:
+            best, found = float(free[spot]), (float(across[spot]), float(up[spot]), half)
+    return found
 
 
 def marks(axes: Axes, vertical: Sequence[tuple[float, str]], horizontal: Sequence[tuple[float, str]] = ()) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -72,7 +73,7 @@ def curves(figure: Curves, ledger: Mapping[str, Any]) -> Canvas:
             (line.x, line.y.mean(axis=0), labels.short(line.name), tint)
             for line, tint in zip(lines, tints, strict=True)
         ]
-        if len(ends) > 1 and (figure.reference or not labels.name_inside(axes, inside, avoid)):
+        if len(ends) > 1 and (figure.reference or not labels.name_inside(axes, inside, avoid, ordered=ordered)):
             labels.name_lines(axes, ends)
     return canvas
 
@@ -202,13 +203,11 @@ def stacked_bars(figure: StackedBars, ledger: Mapping[str, Any]) -> Canvas:
         if parts.shape[1:] != x.shape:
             raise reader.fail(f"the parts have {parts.shape[-1]} points and x has {x.size}")
         up, down = np.zeros(len(x)), np.zeros(len(x))
-        tints = style.ramp(len(parts))
+        tints = _by_sign(parts)
         ends = []
         for index, part in enumerate(parts):
             base = np.where(part >= 0, up, down)
-            axes.fill_between(
-                x, base, base + part, color=tints[index], alpha=0.75, linewidth=0.3, edgecolor="white", zorder=2
-            )
+            axes.fill_between(x, base, base + part, color=tints[index], alpha=0.75, linewidth=0, zorder=2)
             name = figure.labels[index] if index < len(figure.labels) else f"{index + 1}"
             ends.append((float(base[-1] + part[-1] / 2), name, tints[index]))
             up, down = up + np.maximum(part, 0), down + np.minimum(part, 0)
@@ -219,3 +218,14 @@ def stacked_bars(figure: StackedBars, ledger: Mapping[str, Any]) -> Canvas:
         labels.marks(axes, figure.vertical)
         labels.name_lines(axes, ends)
     return canvas
+
+
+def _by_sign(parts: np.ndarray) -> list[str]:
+    """Blues for parts that add, oranges for parts that take away, each from dark to light."""
+    adds = [bool(np.nansum(part) >= 0) for part in parts]
+    found = []
+    for index, up in enumerate(adds):
+        rank, count = adds[:index].count(up), adds.count(up)
+        shade = 0.9 - 0.45 * rank / max(count - 1, 1)
+        found.append(matplotlib.colors.to_hex(matplotlib.colormaps["Blues" if up else "Oranges"](shade)))
+    return found

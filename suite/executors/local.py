@@ -1,7 +1,7 @@
 """Processes of this machine, one unit each at a time, one thread each.
 
-The workers are forked from a server that has imported torch and Lightning once, so that a second worker costs milliseconds.  On
-a GPU there is one worker: the stack, not the process count, fills the device.
+The workers are forked from a server that has imported torch and Lightning once, so that a second worker costs
+milliseconds.  On a GPU there is one worker: the stack, not the process count, fills the device.
 """
 
 import multiprocessing
@@ -42,7 +42,9 @@ class Local:
         context.set_forkserver_preload(["suite.preload"])
         self._events: Any = context.Queue()
         self._report = report
-        self._pool = ProcessPoolExecutor(self.slots, mp_context=context, initializer=_start, initargs=(self._events, os.getpid()))
+        self._pool = ProcessPoolExecutor(
+            self.slots, mp_context=context, initializer=_start, initargs=(self._events, os.getpid())
+        )
         self._open = True
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()

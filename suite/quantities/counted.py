@@ -73,9 +73,9 @@ class Proportion(Quantity):
 def _independent(k: np.ndarray, n: np.ndarray, label: str) -> None:
     """Unmeasurable when counts k [s] out of n [s], one per seed, cannot be independent trials that may be pooled.
 
-    Equal counts at every seed say so where chance gives them less than once in 1e9 (at most (2 pi n p q)^(-1/2) for each
-    seed but the first): the seeds are copies.  Counts that scatter too much say so where the chi-squared statistic of
-    homogeneity has a p below 1e-12: the trials within a seed hang together.
+    Equal counts at every seed say so where chance gives them less than once in 1e9 (at most (2 pi n p q)^(-1/2) for
+    each seed but the first): the seeds are copies.  Counts that scatter too much say so where the chi-squared statistic
+    of homogeneity has a p below 1e-12: the trials within a seed hang together.
     """
     p = float(k.sum() / n.sum())
     spread = n * p * (1 - p)

@@ -83,7 +83,7 @@ def typeset(template: str, data: Mapping[str, Any], files: Mapping[str, bytes], 
     }
     try:
         # PDF/UA-1: tagged, with a language, a title and a description of every picture, so that it can be read aloud.
-        pdf, warnings = typst.compile_with_warnings(
+        pdf, warnings = typst.compile_with_warnings(  # type: ignore[call-overload] - the stub knows no mapping of files
             sources, format="pdf", ignore_system_fonts=True, font_paths=[str(FONTS)], pdf_standards=["ua-1"]
         )
     except typst.TypstError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite.ledger import rows
-from suite.report.claims_content import certainty, claim_entry, verdict_words
+from suite.report.claims_content import certainty, claim_entry, clauses_of, verdict_words
 from suite.report.docstring import parse
 from suite.report.evidence_content import calibration, experiments, provenance, published, tuning
 from suite.report.figures_content import figures
@@ -99,13 +99,13 @@ def _spans(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _verdict(ledger: Mapping[str, Any], row: Mapping[str, Any], claim: Mapping[str, Any]) -> dict[str, Any]:
-    entry = claim_entry(row, claim)
+    entry, clauses = claim_entry(row, claim), clauses_of(row, claim)
     outcome = entry["outcome"]
     return {
         **entry,
         "line": f"{outcome.capitalize()} at {ledger['tier']} scale",
-        "words": verdict_words(row),
-        "certainty": certainty(row),
+        "words": verdict_words(row, clauses),
+        "certainty": certainty(row, clauses),
         "smoke": ledger["tier"] == "smoke",
         "claimed": claimed(*row["claimed"]),
         "seeds": "–" if row.get("n") is None else number(row["n"]),

@@ -16,11 +16,11 @@ _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 class Doc:
     r"""``summary`` is the first paragraph; the rest are blocks, see ``blocks``.
 
-    >>> doc = parse("Ducks.\n\nThis:\n\n    a = b\n\nNot the post's scale: the same.\nKnown to bite: rounding,\nand more.")
+    >>> doc = parse("It.\n\nThus:\n\n    a = b\n\nNot the post's scale: the same.\nKnown to bite: signs,\nand more.")
     >>> doc.summary, [block["kind"] for block in doc.body]
-    ('Ducks.', ['text', 'display'])
+    ('It.', ['text', 'display'])
     >>> doc.scale[0]["spans"][0]["text"], doc.bite[0]["spans"][0]["text"]
-    ('the same.', 'rounding, and more.')
+    ('the same.', 'signs, and more.')
     """
 
     summary: str = ""
@@ -109,7 +109,9 @@ def blocks(lines: list[str]) -> list[dict[str, Any]]:
                 display.append("")
             elif paragraph:
                 close()
-        elif _ITEM.match(line) and not paragraph and not display:
+        elif _ITEM.match(line) and not paragraph and not (display and indented):
+            if display:
+                close()
             items.append([_ITEM.sub("", line, count=1).strip()])
         elif items and indented:
             items[-1].append(bare)

@@ -50,9 +50,9 @@ def tuning(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
             finite = [v for v in values if v is not None and abs(v) != float("inf")]
             lines.append(
                 {
-                    "arm": entry["arm"],
-                    "at": ", ".join(f"{k} {v}" for k, v in entry["at"].items()),
-                    "chosen": settings(entry["chosen"]) or "none: every setting diverged",
+                    "arm": breakable(entry["arm"], 16),
+                    "at": breakable(", ".join(f"{k} {v}" for k, v in entry["at"].items()), 16),
+                    "chosen": breakable(settings(entry["chosen"])) or "none: every setting diverged",
                     "value": sum(finite) / len(finite) if finite else None,
                     "edge": ", ".join(entry.get("edge") or ()),
                 }
@@ -176,4 +176,4 @@ def provenance(ledger: Mapping[str, Any]) -> list[dict[str, str]]:
         lines.append(("measured", str(timing["measured"])))
     if timing.get("seconds") is not None:
         lines.append(("computing time", duration(timing["seconds"])))
-    return [{"name": name, "value": breakable(value, 40)} for name, value in lines]
+    return [{"name": breakable(name, 16), "value": breakable(value, 40)} for name, value in lines]

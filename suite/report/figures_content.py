@@ -35,7 +35,7 @@ def figures(ledger: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, 
     found: list[dict[str, Any]] = []
     files: dict[str, bytes] = {}
     for index, figure in enumerate(wanted, 1):
-        entry = {
+        entry: dict[str, Any] = {
             "number": number(index),
             "title": prose(figure.title),
             "caption": prose(figure.caption),

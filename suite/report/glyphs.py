@@ -1,6 +1,4 @@
-"""A character without a glyph is an error, never an empty box: every string is held against the bundled fonts before
-it is set.
-"""
+"""No empty boxes: every string is held against the bundled fonts before it is set."""
 
 import functools
 import html
@@ -31,7 +29,7 @@ def covered() -> frozenset[int]:
         path = FOLDER / f"{name}.otf"
         try:
             with TTFont(path, lazy=True) as font:
-                return set(font.getBestCmap())
+                return set(font.getBestCmap() or ())
         except OSError as error:
             raise UserError(
                 f"the font {path.name} cannot be read ({error.strerror}); restore suite/report/fonts from git"
@@ -78,5 +76,5 @@ def _check(text: str, have: frozenset[int], where: str) -> None:
             shown = character if character.isprintable() and not unicodedata.combining(character) else ""
             raise UserError(
                 f"{where}: no bundled font has {shown or 'the character'} (U+{ord(character):04X} {name}); say it in "
-                f"words, or add it with python suite/report/fonts/subset.py FOLDER --add '{shown}' (its docstring says what FOLDER holds)"
+                f"words, or add it with python suite/report/fonts/subset.py FOLDER --add '{shown}' (--help says how)"
             )

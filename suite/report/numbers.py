@@ -88,7 +88,8 @@ def interval(low: Any, high: Any) -> str:
         return f"{'(' if math.isinf(a) else '['}{number(a)}, {number(b)}{')' if math.isinf(b) else ']'}"
     decimals = _decimals(a, b)
     if decimals is None:
-        return f"[{number(a, 3)}, {number(b, 3)}]"
+        digits = min(max(math.ceil(math.log10(max(abs(a), abs(b)) / (b - a))) + 2, 3), 15)
+        return f"[{number(a, digits)}, {number(b, digits)}]"
     return f"[{_fixed(a, decimals)}, {_fixed(b, decimals)}]"
 
 

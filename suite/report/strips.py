@@ -1,6 +1,4 @@
-"""The little strip beside each claim: where the number is claimed to lie, and where it was measured, as fractions of
-its width.
-"""
+"""The little strip beside each claim: where a number is claimed to lie and where it was measured, in fractions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,13 +6,15 @@ from typing import Any
 
 from suite.report.numbers import number, real
 
+UNSORTED = 12
+
 
 def strip(claimed: Sequence[Any], cells: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """{"band": [x0, x1], "ends": [x, ...], "bars": [{"low", "high", "mid", "open": [left, right]}], "ticks": [{"at",
-    "text"}]}.
+    """Places on the strip, 0 to 1; None when nothing was measured.
 
-    ``ends`` are the finite ends of the claimed interval; an end beyond the strip is at 0 or 1.  None when nothing was
-    measured.
+    {"band": [x0, x1], "ends": [x, ...], "bars": [{"low", "high", "mid", "open": [left, right]}],
+    "ticks": [{"at", "text"}]}.  ``ends`` are the finite ends of the claimed interval; an end beyond the strip is at 0
+    or 1.  More than twelve bars are ordered by their middles.
 
     >>> found = strip([None, 0.0], [{"low": -2.0, "high": -1.0, "estimate": -1.5}])
     >>> found["band"][0], found["bars"][0]["open"], found["bars"][0]["high"] < found["ends"][0]
@@ -22,6 +22,8 @@ def strip(claimed: Sequence[Any], cells: Sequence[Mapping[str, Any]]) -> dict[st
     """
     bars = [(real(cell.get("low")), real(cell.get("high")), real(cell.get("estimate"))) for cell in cells]
     bars = [bar for bar in bars if not any(v is not None and math.isnan(v) for v in bar)]
+    if len(bars) > UNSORTED:  # many are read as a shape: from the smallest to the greatest
+        bars.sort(key=lambda bar: bar[2] if bar[2] is not None else sum(v or 0.0 for v in bar[:2]) / 2, reverse=True)
     if not bars:
         return None
     low_end, high_end = (real(end) for end in claimed)

@@ -58,12 +58,14 @@ def dashboard(home: Path, port: int = 5000, host: str = "127.0.0.1", say: Callab
         raise UserError(f"{error}; repair it with: suite sync") from None
     shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     address = f"http://{shown_host}:{port}/#/experiments"
-    say(f"MLflow: {address}   (about 10 s to the first page; Ctrl-C stops it)")
+    say(f"MLflow: {address}   (in about 10 s; Ctrl-C stops it)")
     for slug, number in found[:_LISTED]:
         say(f"  {slug}: {address}/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}")
     if len(found) != len(found[:_LISTED]):
         say(f"  ... and {len(found) - _LISTED} more, in the list of experiments")
-    if not found:
+    if found:
+        say('  MLflow opens with its pages for chat programs; choose "Model training" at the top left, once')
+    else:
         say("  nothing there yet; a run fills it, and so does: suite sync")
     cheap = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
     options = {

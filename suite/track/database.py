@@ -85,8 +85,8 @@ def set_damaged_aside(home: Path, say: Callable[[str], None]) -> None:
 def repair(home: Path, error: BaseException, say: Callable[[str], None]) -> bool:
     """Whether an error meant that our own database is beyond use, and was mended: another process can open it now.
 
-    An older schema is upgraded; whatever else does not fit this MLflow is set aside.  A full, locked or read-only disk is
-    another matter.  This process cannot go on: MLflow keeps the connection to what was there.
+    An older schema is upgraded; whatever else does not fit this MLflow is set aside.  A full, locked or read-only disk
+    is another matter.  This process cannot go on: MLflow keeps the connection to what was there.
     """
     own = own_database(home)
     if own is None or not own.is_file() or not any(sign in str(error) for sign in _BEYOND_USE):

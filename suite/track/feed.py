@@ -70,7 +70,7 @@ def serve(home: Path, work: Callable[[Iterator[str], Send], None]) -> int:
             answers.flush()
 
     with contextlib.suppress(OSError):
-        os.nice(10)
+        os.nice(5)
     try:
         work(_ahead(sys.stdin), send)
     except ImportError as error:

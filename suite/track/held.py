@@ -24,6 +24,7 @@ class Held:
         self.invocations = sorted(found, key=lambda one: (str(one["started"]), str(one["id"])))
         # A ledger and the artifacts made of it are written over by the next run: they belong to the latest only.
         self._latest = {one["tier"]: one["id"] for one in self.invocations if one.get("ledger")}
+        self._finished = {one["tier"]: one["id"] for one in self.invocations if one.get("status") == "finished"}
 
     def used(self, one: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The trials that an invocation measured, and those that it reused, in its order."""
@@ -41,6 +42,10 @@ class Held:
             if key not in used:
                 by_tier.setdefault(trial["tier"], []).append(trial)
         return [_made_up(self.slug, tier, members) for tier, members in sorted(by_tier.items())]
+
+    def newest(self, one: Mapping[str, Any]) -> bool:
+        """Whether an invocation is the latest of its tier that came to its end."""
+        return self._finished.get(one["tier"]) == one["id"]
 
     def ledger(self, one: Mapping[str, Any]) -> Path | None:
         """The ledger of an invocation, if it is the latest of its tier and the file still holds the same rule."""

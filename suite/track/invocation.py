@@ -129,6 +129,6 @@ def experiment_note(card: Card | None) -> str:
     if card is None:
         return ""
     posts = (card.get("source") or {}).get("posts", ())
-    lines = [f"**{_line(card.get('title', card.get('slug', '')))}**", ""]
+    lines = [_line(card.get("title", card.get("slug", ""))), ""]
     lines += [f"- [{_line(post['title'])}]({post['url']}) ({post['date']})" for post in posts]
     return "\n".join(lines)

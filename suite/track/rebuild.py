@@ -134,7 +134,7 @@ def _task(client: "MlflowClient", home: Path, held: Held, card: Mapping[str, Any
         writer.trials(reused, reused=True)
         writer.flush()
         if before is None or before[1] != DONE or writer.written:
-            writer.finish(one, held.ledger(one), held.artifacts(one))
+            writer.finish(one, held.ledger(one), held.artifacts(one), newest=held.newest(one))
         written += writer.written
         say(f"{title}  " + (f"{writer.written} runs written" if writer.written else "nothing was missing"))
     return Synced(len(told), written)

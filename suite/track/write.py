@@ -155,8 +155,13 @@ class Writer:
             if len(group) == len(grid(record, self.card)):
                 self._write(tuning(self.groups.pop(group_of(record)), self.card))
 
-    def finish(self, invocation: Mapping[str, Any], ledger: Path | None, artifacts: Sequence[Path] = ()) -> None:
-        """Complete the invocation's run: its verdict, the ledger, the figures, the report and the tuning tables."""
+    def finish(
+        self, invocation: Mapping[str, Any], ledger: Path | None, artifacts: Sequence[Path] = (), *, newest: bool = True
+    ) -> None:
+        """Complete the invocation's run: its verdict, the ledger, the figures, the report and the tuning tables.
+
+        The ``newest`` finished one of its tier also shows its outcome in the list of experiments.
+        """
         assert self.run_id is not None, "finish() needs a begin()"
         self.flush()
         for path, folder in [
@@ -177,6 +182,9 @@ class Writer:
         self._inputs(self.run_id, self.data)
         self.client.set_terminated(self.run_id, about.status(invocation), moment)
         self.client.log_batch(self.run_id, metrics, (), [RunTag(key, value) for key, value in tags.items()])
+        if newest and invocation.get("status") == "finished":
+            outcome = about.outcome(invocation, self.card)
+            self.client.set_experiment_tag(self.experiment_id, f"outcome.{invocation['tier']}", outcome)
         self.run_id = None
         self.progress()
 

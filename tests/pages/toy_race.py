@@ -1,6 +1,7 @@
 """A toy page for tests: plain descent against descent that is kicked about, on a noisy parabola.
 
-It has what a real page has, in little: a tuned comparison under two conditions, an exact check, a timed check, and an untested claim.
+It has what a real page has, in little: a tuned comparison under two conditions, an exact check, a timed check, and an
+untested claim.
 
 Not the post's scale: there is no post.
 Known to bite: nothing, it is a toy.
@@ -26,8 +27,20 @@ CLAIMS = (
         claimed=at_least(0.0),
         headline=True,
     ),
-    Claim(id="c2", says="one third and one sixth are one half", kind="identity", quantity=value("error", experiment="exact"), claimed=exactly(0)),
-    Claim(id="c3", says="a step takes at most a minute", kind="simulation", quantity=mean("seconds", experiment="clock"), claimed=at_most(60)),
+    Claim(
+        id="c2",
+        says="one third and one sixth are one half",
+        kind="identity",
+        quantity=value("error", experiment="exact"),
+        claimed=exactly(0),
+    ),
+    Claim(
+        id="c3",
+        says="a step takes at most a minute",
+        kind="simulation",
+        quantity=mean("seconds", experiment="clock"),
+        claimed=at_most(60),
+    ),
     Claim(id="c4", says="it scales to the moon", kind="qualitative", untested={"*": "no rocket is at hand"}),
 )
 
@@ -47,7 +60,9 @@ class State:
 
 def race(seeds, tier, *, handicap, lr, curvature):
     state = State(torch.stack([torch.randn(3, generator=s.stream("start"), dtype=torch.float64) for s in seeds]))
-    noise = torch.stack([torch.randn(tier["steps"], 3, generator=s.stream("noise"), dtype=torch.float64) for s in seeds])
+    noise = torch.stack(
+        [torch.randn(tier["steps"], 3, generator=s.stream("noise"), dtype=torch.float64) for s in seeds]
+    )
     rate = torch.tensor(lr, dtype=torch.float64)[:, None]
 
     def update(step: int) -> None:

@@ -11,12 +11,14 @@ One example (index 0, label 0), before normalising, row by row:
      0  2 14  5 10 12  0  0
      0  0  6 13 10  0  0  0
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI repository, 1998 (its test part); CC BY 4.0.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI repository, 1998 (its test part).
+Licence: CC BY 4.0.
 """
 
 import hashlib
 from dataclasses import dataclass
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -32,7 +34,9 @@ class Digits:
 
 
 def digits() -> Digits:
-    """900 digits to train, 400 to validate, 497 to test; pixels minus the training mean, over the training standard deviation.
+    """900 digits to train, 400 to validate, 497 to test.
+
+    Pixels less the mean of all training pixels, over their standard deviation.
 
     The split orders the examples by the sha256 of "digits/<index>", the same on every machine and for every seed.
 
@@ -42,7 +46,7 @@ def digits() -> Digits:
     """
     from sklearn.datasets import load_digits
 
-    pixels, labels = load_digits(return_X_y=True)
+    pixels, labels = (numpy.asarray(part) for part in load_digits(return_X_y=True))
     order = sorted(range(len(labels)), key=lambda index: hashlib.sha256(f"digits/{index}".encode()).digest())
     x = torch.from_numpy(pixels[order]).to(torch.float64)
     y = torch.from_numpy(labels[order]).to(torch.int64)

@@ -1,12 +1,14 @@
-"""The source text of Python's own standard library, character by character.
+r"""The source text of Python's own standard library, character by character.
 
-The top-level ``*.py`` files in the order of their names, printable ASCII and newline, every other character left out.  Symbol 0 is
-the newline, symbol k is chr(31 + k).  One example, 32 characters and their symbols:
+The top-level ``*.py`` files in the order of their names, printable ASCII and newline, every other character left out.
+Symbol 0 is the newline, symbol k is chr(31 + k).  One example, 31 characters and their symbols:
 
-    "import re\\n\\ndef match(pattern, s"
-    [74, 78, 81, 80, 83, 85, 1, 83, 70, 0, 0, 69, 70, 71, 1, 78, 66, 85, 68, 73, 9, 81, 66, 85, 85, 70, 83, 79, 13, 1, 84]
+    "import re\n\ndef match(pattern, s"
+    [74, 78, 81, 80, 83, 85, 1, 83, 70, 0, 0, 69, 70, 71, 1,
+     78, 66, 85, 68, 73, 9, 81, 66, 85, 85, 70, 83, 79, 13, 1, 84]
 
-The bytes differ between versions of Python: the digest is part of a trial's provenance.  Licence: PSF License Version 2.
+The bytes differ between versions of Python: the digest is part of a trial's provenance.
+Licence: PSF License Version 2.
 """
 
 import hashlib
@@ -33,7 +35,7 @@ class Text:
 
 
 def stdlib_text(size: int = 1_500_000, blocks: int = 100) -> Text:
-    """The first ``size`` characters, cut into ``blocks`` equal blocks of which every tenth validates and every next one tests.
+    """The first ``size`` characters in equal blocks; of every ten blocks eight train, one validates, one tests.
 
     >>> text = stdlib_text(20_000)
     >>> len(text.train), len(text.validation), len(text.test)
@@ -51,9 +53,9 @@ def stdlib_text(size: int = 1_500_000, blocks: int = 100) -> Text:
 
 
 def encode(text: bytes) -> Tensor:
-    """Symbols [n] (uint8) of the characters that have one.
+    r"""Symbols [n] (uint8) of the characters that have one.
 
-    >>> encode(b"\\n ~\\t!").tolist()
+    >>> encode(b"\n ~\t!").tolist()
     [0, 1, 95, 2]
     """
     code = torch.frombuffer(bytearray(text), dtype=torch.uint8) if text else torch.zeros(0, dtype=torch.uint8)
@@ -62,10 +64,10 @@ def encode(text: bytes) -> Tensor:
 
 
 def decode(symbols: Tensor) -> str:
-    """The text of symbols [n].
+    r"""The text of symbols [n].
 
     >>> decode(torch.tensor([74, 71, 0]))
-    'if\\n'
+    'if\n'
     """
     return "".join(SYMBOLS[symbol] for symbol in symbols.tolist())
 

@@ -1,7 +1,7 @@
 """The layers of stacked models.  Letters: R models, I inputs, O outputs, V symbols.
 
-Each model draws its weights from its own stream, in the order in which the layers are made, so that model r does not depend on
-its company.
+Each model draws its weights from its own stream, in the order in which the layers are made, so that model r does not
+depend on its company.
 """
 
 from collections.abc import Sequence
@@ -34,16 +34,22 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(streams), outputs)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(1, -2)
-        if self.bias is None:
-            y = torch.bmm(flat, self.weight)
-        else:
-            y = torch.baddbmm(self.bias.unsqueeze(1), flat, self.weight)
-        return y.view(*x.shape[:-1], y.shape[-1])
+        flat: Tensor = x.flatten(1, -2)
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        alone = len(weight) == 1 and 1 in weight.shape[1:]
+        if alone:  # one matrix times one vector takes another path in MKL than many, with other roundings: make it two
+            flat, weight = flat.expand(2, -1, -1), weight.expand(2, -1, -1)
+            bias = None if bias is None else bias.expand(2, -1)
+        y = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), flat, weight)
+        y = y[:1] if alone else y
+        return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 class RMSNorm(nn.Module):
-    """x / sqrt(mean(x^2) + eps) over the last axis, times a gain [R, O] that starts at 1, or without gain (arXiv:1910.07467).
+    """x / sqrt(mean(x^2) + eps) over the last axis, times a gain [R, O] that starts at 1, or without gain.
+
+    (Zhang & Sennrich, arXiv:1910.07467.)
 
     >>> RMSNorm(1, 2, gain=False)(torch.tensor([[[3.0, 4.0]]]))
     tensor([[[0.8485, 1.1314]]])
@@ -78,12 +84,13 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # type: ignore[override] - for the decorator
+        (gradient,) = grad_outputs
         y, scale, gain = ctx.saved_tensors
         product, of_gain = gradient * y, None
         if gain is not None:
             of_gain = product.flatten(1, -2).sum(1)
-            gradient, product = gradient * _over(gain, y), product * _over(gain, y)
+            gradient, product = gradient * _over(gain, y), product.mul_(_over(gain, y))
         mean = product.sum(-1, keepdim=True).div_(-y.shape[-1])
         return torch.addcmul(gradient, y, mean).mul_(scale), of_gain, None
 

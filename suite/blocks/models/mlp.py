@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +19,7 @@ class MLP(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(
             Linear(streams, inputs, outputs, std=math.sqrt((2 if number < len(sizes) - 2 else 1) / inputs))
-            for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for number, (inputs, outputs) in enumerate(pairwise(sizes))
         )
         self.activation = activation
 
@@ -29,7 +30,7 @@ class MLP(nn.Module):
 
 
 def mlp(sizes: Sequence[int], streams: Sequence[Generator], activation: Callable[[Tensor], Tensor] = F.relu) -> MLP:
-    """R = len(streams) perceptrons with layers of these sizes; weights N(0, 2 / inputs) (last layer 1 / inputs), biases 0.
+    """R = len(streams) perceptrons; weights N(0, 2 / inputs), in the last layer N(0, 1 / inputs), biases 0.
 
     >>> import torch
     >>> stack = mlp([64, 32, 10], [torch.Generator().manual_seed(r) for r in range(3)])

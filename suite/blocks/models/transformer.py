@@ -1,6 +1,7 @@
 """A stack of small decoder-only transformers.
 
-Letters: R models, B sequences, T positions, D width, H heads, V symbols.  The stack is folded into the batch for attention.
+Letters: R models, B sequences, T positions, D width, H heads, V symbols.  For attention the stack is folded into the
+batch.
 """
 
 import math
@@ -14,7 +15,7 @@ from suite.blocks.models.layers import Embedding, Linear, RMSNorm, normal
 
 
 def rotation(context: int, width: int, heads: int, base: float = 10_000.0) -> Tensor:
-    """What multiplies queries, keys and values, taken as complex pairs, for rotary positions: [context, 3 width / 2] (complex64).
+    """Rotary positions as factors of queries, keys and values in complex pairs: [context, 3 width / 2] (complex64).
 
         exp(i t base^(-2j / size)) for pair j of a head of ``size`` = width / heads at position t; 1 for the values
 
@@ -34,7 +35,7 @@ def rotation(context: int, width: int, heads: int, base: float = 10_000.0) -> Te
 
 
 def rotate(qkv: Tensor, turn: Tensor) -> Tensor:
-    """Turn neighbouring pairs of qkv [..., T, 3 D] by ``rotation``; one multiplication, since a strided one costs ten times as much."""
+    """Turn neighbouring pairs of qkv [..., T, 3 D] by ``rotation``, in one pass over contiguous numbers."""
     pairs = torch.view_as_complex(qkv.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * turn[: qkv.shape[-2]]).flatten(-2).to(qkv.dtype)
 
@@ -117,9 +118,10 @@ def transformer(
     rope: bool = True,
     gain: bool = True,
 ) -> Transformer:
-    """R = len(streams) causal pre-norm transformers without biases: RMSNorm, GELU feed-forward of 4 D, rotary or learned positions.
+    """R = len(streams) causal pre-norm transformers without biases.
 
-    Weights are N(0, 1 / inputs), those that write into the residual stream divided by sqrt(2 depth); embeddings N(0, 1 / D).
+    RMSNorm, GELU feed-forward of width 4 D, rotary (``rope``) or learned positions.  Weights are N(0, 1 / inputs),
+    those that write into the residual stream divided by sqrt(2 depth); embeddings and learned positions N(0, 1 / D).
     ``tied`` uses the embedding as the head, ``gain=False`` drops the gains of the norms.
 
     >>> stack = transformer(96, 32, 2, 2, 16, [torch.Generator().manual_seed(r) for r in range(3)])

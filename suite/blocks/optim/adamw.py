@@ -22,13 +22,14 @@ def update(
     beta2: float,
     eps: float,
 ) -> None:
-    """Step number ``step`` (from 1) of AdamW, in place on ``weight``, ``mean`` and ``square`` (equal shapes; lr, decay broadcast).
+    """Step number ``step`` (from 1) of AdamW, in place on ``weight``, ``mean`` and ``square``; lr and decay broadcast.
 
         theta <- theta - lr decay theta
         m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
         theta <- theta - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    Equal to ``torch.optim.AdamW`` up to rounding: sqrt(1 - beta2^t) is multiplied into eps and lr, which saves two passes.
+    Equal to ``torch.optim.AdamW`` up to rounding: sqrt(1 - beta2^t) is multiplied into eps and lr, which saves two
+    passes.
 
     >>> weight, mean, square = torch.tensor([1.0, 1.0]), torch.zeros(2), torch.zeros(2)
     >>> update(weight, torch.tensor([3.0, -0.5]), mean, square, 0.1, 0.0, 1, 0.9, 0.999, 1e-8); weight

@@ -3,13 +3,13 @@
 ``rate`` is a number, or a tensor that broadcasts against the weight: [R, 1] against a stack [R, P] of R models.
 """
 
-import torch
 from torch import Tensor
 
 
 def shrink(weight: Tensor, lr: float | Tensor, decay: float | Tensor) -> None:
     """Decoupled weight decay, weight <- (1 - lr decay) weight, in place (Loshchilov & Hutter, arXiv:1711.05101).
 
+    >>> import torch
     >>> weight = torch.tensor([2.0])
     >>> shrink(weight, lr=0.1, decay=0.5); weight
     tensor([1.9000])

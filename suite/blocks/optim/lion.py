@@ -1,6 +1,8 @@
-"""Lion: the sign of an interpolated momentum (Chen et al., arXiv:2302.06675, algorithm 2; post kexue.fm/archives/9473)."""
+"""Lion: the sign of an interpolated momentum (Chen et al., arXiv:2302.06675, algorithm 2; kexue.fm/archives/9473)."""
 
 import functools
+import importlib
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -64,8 +66,8 @@ class Lion(torch.optim.Optimizer):
 
     forloop   one parameter after the other, five passes over the numbers each
     foreach   the same passes over all parameters at once
-    compiled  one pass that reads weight, gradient, momentum and writes weight, momentum: five numbers moved per weight, where
-              AdamW moves seven.  The first step compiles, which takes seconds
+    compiled  one pass that reads weight, gradient, momentum and writes weight, momentum: five numbers moved per
+              weight, where AdamW moves seven.  The first step compiles, which takes seconds
 
     >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
     >>> weight.grad = torch.tensor([4.0])
@@ -157,6 +159,9 @@ def _compiled(
 
 @functools.cache
 def _single_pass() -> Callable[..., None]:
+    with warnings.catch_warnings():  # the compiler's own use of what torch has deprecated, once, when it is imported
+        warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
+        importlib.import_module("torch._inductor.compile_fx")
     return torch.compile(_forloop, fullgraph=True)
 
 

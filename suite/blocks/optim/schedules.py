@@ -19,9 +19,11 @@ def constant(*, warmup: int = 0) -> Callable[[int], float]:
 def cosine(
     steps: int, *, warmup: float | Sequence[float] = 0.05, floor: float = 0.0
 ) -> Callable[[int], float | Tensor]:
-    """Linear rise over the first ``warmup`` share of the steps, then half a cosine from 1 down to ``floor`` at step ``steps``.
+    """Linear rise over the first ``warmup`` share of the steps, then half a cosine from 1 down to ``floor``.
 
-        t < w:  (t + 1) / w         else  floor + (1 - floor) (1 + cos(pi (t - w) / (steps - w))) / 2,   w = round(warmup steps)
+        w = round(warmup steps)
+        t < w   (t + 1) / w
+        else    floor + (1 - floor) (1 + cos(pi (t - w) / (steps - w))) / 2
 
     A sequence of shares, one per model, gives a tensor [R].
 

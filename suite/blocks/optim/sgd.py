@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from suite.blocks.optim.decoupled import move
@@ -26,6 +25,7 @@ def update(
 
     The decay is part of the gradient here (L2 penalty), unlike in AdamW, Lion and Tiger.
 
+    >>> import torch
     >>> weight, momentum = torch.tensor([1.0]), torch.zeros(1)
     >>> for _ in range(2): update(weight, torch.tensor([1.0]), momentum, lr=0.1, decay=0.0, beta=0.5)
     >>> weight

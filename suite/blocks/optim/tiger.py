@@ -1,9 +1,8 @@
-"""Tiger: Lion with one momentum coefficient (posts kexue.fm/archives/9512 and, for its relatives, kexue.fm/archives/8634)."""
+"""Tiger: Lion with one momentum coefficient (kexue.fm/archives/9512; for its relatives kexue.fm/archives/8634)."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from suite.blocks.optim.decoupled import move, shrink
@@ -17,9 +16,10 @@ def update(
         m     <- beta m + (1 - beta) g                m_0 = 0
         theta <- theta - lr (sign(m) + decay theta)   sign(0) = 0
 
-    It is Lion with beta1 == beta2; without decay it is SIGNUM (Bernstein et al., arXiv:1802.04434).  While sign(m) stays the
-    same, theta runs to the fixed point -sign(m) / decay (post kexue.fm/archives/9736).
+    It is Lion with beta1 == beta2; without decay it is SIGNUM (Bernstein et al., arXiv:1802.04434).  While sign(m)
+    stays the same, theta runs to the fixed point -sign(m) / decay (post kexue.fm/archives/9736).
 
+    >>> import torch
     >>> weight, momentum = torch.tensor([1.0, 1.0]), torch.zeros(2)
     >>> update(weight, torch.tensor([3.0, -0.5]), momentum, lr=0.1, decay=0.5, beta=0.9); weight
     tensor([0.8500, 1.0500])
@@ -30,11 +30,12 @@ def update(
 
 
 def relative_rate(weight: Tensor, lr: float | Tensor, over: Literal["parameter", "row"]) -> float | Tensor:
-    """The rate that post 9512 gives a parameter ``weight`` [R, ...]: lr times its root mean square, half of lr for a vector [R, n].
+    """The rate that post 9512 gives a parameter ``weight`` [R, ...]: lr times its root mean square.
 
-    ``over`` = "parameter" takes the mean over the whole parameter of each model, "row" over the last axis (embeddings in the
-    author's code).
+    A vector [R, n] gets lr / 2.  ``over`` = "parameter" takes the mean over the whole parameter of each model, "row"
+    over the last axis (embeddings in the author's code).
 
+    >>> import torch
     >>> relative_rate(torch.tensor([[[3.0, 4.0], [0.0, 0.0]]]), 1.0, "row").flatten()
     tensor([3.5355, 0.0000])
     """

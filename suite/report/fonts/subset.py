@@ -43,12 +43,13 @@ TEXT = [
     *range(0x20, 0x7F), *range(0xA0, 0x180), 0x192, *range(0x1CD, 0x1DD), 0x1FA, 0x1FB, *range(0x218, 0x21C), 0x237,
     0x2BC, 0x2C6, 0x2C7, *range(0x2D8, 0x2DE), 0x300, 0x301, 0x302, 0x303, 0x304, 0x306, 0x307, 0x308, 0x30A, 0x30C,
     *range(0x384, 0x3CF), 0x3D1, 0x3D5, 0x3D6, 0x3F0, 0x3F1, 0x3F5, 0x1D40,
-    *range(0x2002, 0x200B), *range(0x2010, 0x2028), 0x202F, *range(0x2030, 0x203B), 0x2044, *range(0x2070, 0x209D), 0x20AC, *range(0x2150, 0x215F),
+    *range(0x2002, 0x200B), *range(0x2010, 0x2028), 0x202F, *range(0x2030, 0x203B), 0x2044,
+    *range(0x2070, 0x209D), 0x20AC, *range(0x2150, 0x215F),
 ]  # fmt: skip
 MATHS = [
     *range(0x2100, 0x2150), *range(0x2190, 0x2200), *range(0x2200, 0x2300), *range(0x2308, 0x230C),
-    *range(0x2500, 0x2580), *range(0x25A0, 0x2600), 0x2605, 0x2606, 0x2660, 0x2661, 0x266D, 0x266E, 0x266F, 0x2713, 0x2717,
-    *range(0x27E6, 0x27EC), *range(0x27F5, 0x27FF), 0x2A2F, 0x2A7D, 0x2A7E,
+    *range(0x2500, 0x2580), *range(0x25A0, 0x2600), 0x2605, 0x2606, 0x2660, 0x2661, 0x266D, 0x266E, 0x266F,
+    0x2713, 0x2717, *range(0x27E6, 0x27EC), *range(0x27F5, 0x27FF), 0x2A2F, 0x2A7D, 0x2A7E,
 ]  # fmt: skip
 WIDE = "“”‘’…—–·"  # punctuation that a Chinese title sets at full width
 FEATURES = [
@@ -122,9 +123,11 @@ def rename(font: TTFont, family: str, style: str) -> None:
         if key in top.rawDict:
             setattr(top, key, value)
     bold, italic = style == "Bold", style == "Italic"
-    font["OS/2"].usWeightClass = 700 if bold else 400
-    font["OS/2"].fsSelection = (font["OS/2"].fsSelection & ~0b1100001) | (0x20 if bold else 0x01 if italic else 0x40)
-    font["head"].macStyle = (1 if bold else 0) | (2 if italic else 0)
+    metrics, head = font["OS/2"], font["head"]
+    setattr(metrics, "usWeightClass", 700 if bold else 400)  # noqa: B010 - tables get their fields when they are read
+    kept = getattr(metrics, "fsSelection") & ~0b1100001  # noqa: B009
+    setattr(metrics, "fsSelection", kept | (0x20 if bold else 0x01 if italic else 0x40))  # noqa: B010
+    setattr(head, "macStyle", (1 if bold else 0) | (2 if italic else 0))  # noqa: B010
 
 
 def build(folder: Path) -> None:
@@ -146,7 +149,7 @@ def build(folder: Path) -> None:
         rename(font, family, style)
         font.save(HERE / name)
         size = (HERE / name).stat().st_size / 1024
-        print(f"{name}: {len(font.getBestCmap())} characters, {size:.0f} KiB, source {actual}")
+        print(f"{name}: {len(font.getBestCmap() or ())} characters, {size:.0f} KiB, source {actual}")
 
 
 def main() -> int:

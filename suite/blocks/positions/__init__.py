@@ -1,0 +1,1 @@
+"""Positions: how a model knows where a token stands."""

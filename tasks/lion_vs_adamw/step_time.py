@@ -1,0 +1,166 @@
+"""How long a step takes (c3): Lion against torch's AdamW, like against like, and against torch's fused AdamW.
+
+All contestants take turns within every round, in an order drawn anew, so that a slow moment of the machine meets them
+alike; a block's time is the median over its rounds, and what is judged is the ratio of two medians of the same block.
+The numbers hold for one machine and for the threads that the worker allows (one).
+"""
+
+import math
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite import fit
+from suite.blocks.losses.cross_entropy import cross_entropy
+from suite.blocks.models.transformer import transformer
+from suite.blocks.optim.lion import Lion
+from suite.claims import Experiment, Tier
+from suite.seeds import Seed
+
+EAGER = ("lion_forloop", "adamw_forloop", "lion_foreach", "adamw_foreach", "adamw_fused")
+PIECES = 8  # parameters that the weights are cut into
+WARM_UPS = 3
+# What is divided by what: name of the ratio, numerator, denominator.
+RATIOS = (
+    ("forloop", "lion_forloop", "adamw_forloop"),
+    ("foreach", "lion_foreach", "adamw_foreach"),
+    ("compiled", "lion_compiled", "adamw_compiled"),
+    ("foreach_over_fused", "lion_foreach", "adamw_fused"),
+    ("compiled_over_fused", "lion_compiled", "adamw_fused"),
+)
+
+
+def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, Callable[[], Any]]:
+    """The steps to be timed by name, each with weights and state of its own and the same gradients."""
+    stream, place = seed.stream("weights"), fit.device()
+    start = [torch.randn(weights // PIECES, generator=stream).to(place) for _ in range(PIECES)]
+    gradients = [torch.randn(weights // PIECES, generator=stream).to(place) for _ in range(PIECES)]
+
+    def parameters() -> list[nn.Parameter]:
+        found = [nn.Parameter(piece.clone()) for piece in start]
+        for parameter, gradient in zip(found, gradients, strict=True):
+            parameter.grad = gradient
+        return found
+
+    def adamw(*, foreach: bool | None = None, fused: bool | None = None) -> Callable[[], Any]:
+        return torch.optim.AdamW(parameters(), lr=1e-3, weight_decay=0.1, foreach=foreach, fused=fused).step
+
+    def lion(implementation: Any) -> Callable[[], Any]:
+        return Lion(parameters(), lr=1e-4, weight_decay=1.0, implementation=implementation).step
+
+    found = {
+        "lion_forloop": lion("forloop"),
+        "adamw_forloop": adamw(foreach=False),
+        "lion_foreach": lion("foreach"),
+        "adamw_foreach": adamw(foreach=True),
+        "adamw_fused": adamw(fused=True),
+    }
+    if compiled and has_compiler():
+        found["lion_compiled"] = lion("compiled")
+        found["adamw_compiled"] = torch.compile(adamw(foreach=False))
+    return found
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile finds a C++ compiler to build with."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name)
+
+
+def turns(steps: Mapping[str, Callable[[], Any]], seed: Seed, rounds: int) -> dict[str, float]:
+    """Median seconds of each, over rounds in which all take one turn in an order drawn from the seed."""
+    order, names = seed.stream("order"), list(steps)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for index in torch.randperm(len(names), generator=order).tolist():
+            settle()
+            started = time.perf_counter()
+            steps[names[index]]()
+            settle()
+            taken[names[index]].append(time.perf_counter() - started)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def settle() -> None:
+    """Wait until the device has nothing left to do."""
+    if fit.device().type == "cuda":
+        torch.cuda.synchronize()
+
+
+def training(seed: Seed, tier: Tier) -> dict[str, Callable[[], Any]]:
+    """One whole training step (batch, forward, backward, foreach update) of a transformer, by optimizer."""
+    place = fit.device()
+    stream = seed.stream("tokens")
+    tokens = torch.randint(96, (1, tier["batch"], tier["context"] + 1), generator=stream).to(place)
+    found: dict[str, Callable[[], Any]] = {}
+    for name in ("lion", "adamw"):
+        model = transformer(96, tier["width"], tier["depth"], 4, tier["context"], [seed.stream("model")]).to(place)
+        if name == "lion":
+            optimizer: torch.optim.Optimizer = Lion(
+                model.parameters(), lr=1e-5, weight_decay=1.0, implementation="foreach"
+            )
+        else:
+            optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, foreach=True)
+        found[name] = _training_step(model, optimizer, tokens)
+    return found
+
+
+def _training_step(model: nn.Module, optimizer: torch.optim.Optimizer, tokens: Tensor) -> Callable[[], None]:
+    def step() -> None:
+        optimizer.zero_grad()
+        cross_entropy(model(tokens[..., :-1]), tokens[..., 1:]).sum().backward()
+        optimizer.step()
+
+    return step
+
+
+def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
+    """One block per seed; every metric but ``steps_per_second`` has one entry per number of weights."""
+    found: dict[str, list[Any]] = {"steps_per_second": []}
+    for weights in tier["weights"]:
+        steps = contestants(weights, seeds[0], tier["compiled"])
+        for step in steps.values():
+            for _ in range(WARM_UPS):
+                step()
+        for block, seed in enumerate(seeds):
+            seconds = turns(steps, seed, tier["rounds"])
+            row = {f"{name}_ms": 1e3 * value for name, value in seconds.items()}
+            for name, a, b in RATIOS:
+                if (
+                    "compiled" not in name or tier["compiled"]
+                ):  # NaN where no compiler is at hand: that claim cannot be judged
+                    row[name] = seconds[a] / seconds[b] if a in seconds and b in seconds else math.nan
+            for name, value in row.items():
+                blocks = found.setdefault(name, [[] for _ in seeds])
+                blocks[block].append(value)
+    whole = training(seeds[0], tier)
+    for step in whole.values():
+        for _ in range(WARM_UPS):
+            step()
+    for seed in seeds:
+        seconds = turns(whole, seed, tier["rounds"])
+        found["steps_per_second"].append(seconds["adamw"] / seconds["lion"])
+    return found
+
+
+_SMALL = {"width": 32, "depth": 1, "batch": 2, "context": 16}
+_MEDIUM = {"width": 128, "depth": 4, "batch": 8, "context": 32}
+_LARGE = {"width": 768, "depth": 12, "batch": 8, "context": 1024}
+
+EXPERIMENT = Experiment(
+    name="step-time",
+    measure=measure,
+    timed=True,
+    tiers={
+        "smoke": Tier(seeds=3, sizes={"weights": (100_000,), "rounds": 3, "compiled": False, **_SMALL}),
+        "cpu": Tier(seeds=16, sizes={"weights": (100_000, 8_000_000), "rounds": 5, "compiled": True, **_MEDIUM}),
+        "gpu": Tier(
+            seeds=16, sizes={"weights": (100_000, 8_000_000, 124_000_000), "rounds": 5, "compiled": True, **_LARGE}
+        ),
+    },
+)

@@ -1,0 +1,442 @@
+"""What MLflow shows of a run, and that a database rebuilt from the files shows the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suite.errors import UserError
+from suite.track import available, sync, tracking_uri
+from suite.track import invocation as about
+from suite.track.entries import keys_of, label, milliseconds, short, trial, tuning, tuning_table
+from suite.track.owner import dead, identity
+from suite.track.place import artifact_location, database_file, environment, own_database, shown
+from suite.track.points import MOST_POINTS, evenly, points, safe_key, safe_keys
+from tests.track_world import RATES, SLUG, Files, begun, card, client_of, files, invocation, picture, record, records
+
+VERDICT = [one for one in records() if one["seed"]["purpose"] == "verdict"]
+TUNING = [one for one in records() if one["seed"]["purpose"] == "tune"]
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def look(made: Files) -> list[Any]:
+    return picture(tracking_uri(made.home))
+
+
+# --- What one run shows -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown_run(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """A finished invocation, logged live."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        made = files(tmp_path_factory.mktemp("shown"))
+        final = invocation(records())
+        made.keep(records(), final)
+        assert made.beside(final, records()) == []
+    return made
+
+
+def test_one_experiment_one_parent_and_a_child_per_verdict_trial(shown_run: Files) -> None:
+    with client_of(tracking_uri(shown_run.home)) as client:
+        (experiment,) = client.search_experiments()
+        runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    assert experiment.name == SLUG
+    assert experiment.tags["outcome.cpu"] == "reproduced"
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.run_name == "cpu · 2026-11-22 14:01"
+    assert parent.info.status == "FINISHED"
+    assert parent.info.end_time - parent.info.start_time == 59_000
+    tags = parent.data.tags
+    wanted = {"slug": SLUG, "tier": "cpu", "outcome": "reproduced", "rule_hash": "ab" * 32, "revision": "2"}
+    wanted |= {"claim.c1": "reproduced", "claim.c2": "inconclusive", "suite.invocation": "20261122-1401-aaaa"}
+    wanted |= {"mlflow.source.git.commit": "deadbeef", "git.dirty": "false", "mlflow.source.name": f"suite run {SLUG}"}
+    assert wanted.items() <= tags.items()
+    assert "torch 2.13.0" in tags["versions"]
+    assert parent.data.metrics == {"trials_measured": 22.0, "trials_reused": 0.0, "seconds_of_trials": 33.0}
+    assert [d.dataset.name for d in parent.inputs.dataset_inputs] == ["digits"]
+
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == len(runs) - 1 == len(VERDICT) + 4
+    names = [run.info.run_name for run in children]
+    assert len(set(names)) == len(names)
+    assert {"digits · lion · batch 64 · s1", "digits · adamw · batch 8 · tuning s0", "counting · s0"} <= set(names)
+    held = [key for run in children for key in keys_of(run.data.tags)]
+    assert sorted(held) == sorted(short(one["key"]) for one in records())  # every trial, once
+
+
+def test_a_childs_parameters_metrics_curves_tags_and_data(shown_run: Files) -> None:
+    with client_of(tracking_uri(shown_run.home)) as client:
+        (run,) = client.search_runs(["1"], "attributes.run_name = 'digits · lion · batch 64 · s1'")
+        curve = client.get_metric_history(run.info.run_id, "path")
+    assert run.data.params == {"batch": "64", "lr": "0.0003", "rule": "lion", "steps": "450", "size.lr": "warm"}
+    tags = {"experiment": "digits", "arm": "lion", "seed": "1", "purpose": "verdict", "tier": "cpu", "slug": SLUG}
+    assert tags.items() <= run.data.tags.items()
+    assert run.data.metrics["test"] == pytest.approx(0.5 / 106)
+    assert run.data.metrics["seconds"] == 1.5
+    assert len(curve) == MOST_POINTS
+    assert [(m.step, m.value) for m in (curve[0], curve[-1])] == [(0, 1.0), (449, 1 / 450)]
+    assert all(m.value == 1 / (1 + m.step) for m in curve)
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("digits", "f" * 16)
+
+
+def test_a_tuning_run_holds_the_grid_as_steps(shown_run: Files) -> None:
+    with client_of(tracking_uri(shown_run.home)) as client:
+        (run,) = client.search_runs(["1"], "attributes.run_name = 'digits · lion · batch 8 · tuning s0'")
+        history = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    assert [(m.step, m.value) for m in history["setting/lr"]] == list(enumerate(RATES))
+    assert [(m.step, m.value) for m in history["val"]] == [(i, pytest.approx(0.25 + r)) for i, r in enumerate(RATES)]
+    assert "path" not in history
+    assert run.data.params["lr"] == "0.0001, 0.0003, 0.001"
+
+
+def test_the_parents_artifacts(shown_run: Files) -> None:
+    (_, _, runs) = look(shown_run)[0]
+    (parent,) = [run for run in runs if "suite.invocation" in run[1]]
+    for name in ("report.pdf", "figures/dots.svg", "lion_vs_made_up.json", "tuning/digits.csv"):
+        assert repr(name) in parent[-1]
+    table = tuning_table(TUNING, card())["tuning/digits.csv"].splitlines()
+    assert table[:2] == ["arm,batch,lr,seed,val,test", "adamw,64,0.0001,0,0.2501,0.004347826086956522"]
+    assert len(table) == 1 + len(TUNING)
+
+
+def test_the_description_says_the_verdict_and_is_safe_markdown() -> None:
+    text = about.description(invocation(records()), card())
+    assert text.startswith("**reproduced** — Lion ends lower than AdamW \\| by 2 %.")
+    assert "| c2 | inconclusive | The gap grows with the batch. |" in text
+    assert f"`suite run {SLUG} --tier cpu`" in text
+    other = about.description({**invocation(records()), "rule_hash": "cd" * 32}, card())
+    assert "Lion" not in other.replace(SLUG, "")  # another rule: the card's sentences may not be this run's
+
+
+def test_outcomes_of_runs_without_a_verdict() -> None:
+    one = {**invocation(records()), "verdict": {}}
+    assert about.outcome(one, card()) == "not judged"
+    assert about.outcome({**one, "status": "failed"}, card()) == "failed"
+    assert (about.outcome({**one, "status": "running"}, card()), about.status({"status": "running"})) == (
+        "stopped",
+        "KILLED",
+    )
+
+
+# --- Rebuilding -------------------------------------------------------------------------------------
+
+
+def test_sync_into_an_empty_database_equals_live(shown_run: Files, tmp_path: Path) -> None:
+    other = files(tmp_path)
+    said: list[str] = []
+    done = sync(other.home, shown_run.trials, shown_run.runs, shown_run.results, say=said.append)
+    assert (done.invocations, done.written) == (1, len(VERDICT) + 4)
+    assert said == [f"{SLUG}  cpu · 2026-11-22 14:01  {done.written} runs written"]
+    assert look(other) == look(shown_run)
+
+
+def test_sync_again_changes_nothing(shown_run: Files) -> None:
+    before = look(shown_run)
+    written, said = shown_run.fill()
+    assert written == 0
+    assert said == [f"{SLUG}  cpu · 2026-11-22 14:01  nothing was missing"]
+    assert look(shown_run) == before
+
+
+def test_a_partial_database_is_completed(shown_run: Files, tmp_path: Path) -> None:
+    from suite.track import Tracker
+
+    other = files(tmp_path)
+    final, used = invocation(records()), records()
+    other.keep(used, final)
+    tracker = Tracker(other.home)
+    tracker.begin(begun(final), card())
+    tracker.trials(used[:2])  # two of three settings of a tuning group ...
+    tracker.trials(VERDICT[:5])
+    assert tracker.close()  # ... and no finish()
+    stopped = look(other)[0][2]
+    assert len(stopped) == 1 + 1 + 5
+    assert any("'KILLED'" in run[0] and "('outcome', 'stopped')" in run[1] for run in stopped)
+    written, _ = other.fill()
+    assert written == len(VERDICT) - 5 + 3 + 1  # the rest of the torn tuning group is a run of its own
+    assert other.fill()[0] == 0
+    with client_of(tracking_uri(other.home)) as client:
+        runs = client.search_runs(["1"], max_results=1000)
+    assert sorted(key for run in runs for key in keys_of(run.data.tags)) == sorted(short(one["key"]) for one in used)
+    parents = [run for run in look(other)[0][2] if "suite.invocation" in run[1]]
+    assert parents == [run for run in look(shown_run)[0][2] if "suite.invocation" in run[1]]
+
+
+def test_reused_trials_are_shown_once_under_the_run_that_measured_them(tmp_path: Path) -> None:
+    made = files(tmp_path / "live")
+    first, second = records(seeds=1), records(seeds=2)
+    new = [one for one in second if one["key"] not in {old["key"] for old in first}]
+    told = [invocation(first), invocation(second, number=2, reused=first)]
+    told[1]["verdict"] = {"c1": "refuted", "c2": None}
+    made.keep(second, *told)
+    made.live(told[0], first)
+    with client_of(tracking_uri(made.home)) as client:  # the file of the ledger was written over since
+        assert client.search_runs(["1"], "tags.outcome = 'reproduced'")
+    made.live(told[1], new, reused=first)
+    assert look(made)[0][1]["outcome.cpu"] == "refuted"
+    other = files(tmp_path / "rebuilt")
+    assert made.fill(other.home)[0] == len(VERDICT) + 4
+
+    def without_artifacts(found: list[Any]) -> list[Any]:
+        return [run[:-1] for run in found[0][2]]
+
+    assert look(other)[0][1] == look(made)[0][1]
+    assert without_artifacts(look(other)) == without_artifacts(look(made))
+    artifacts = {run[0][2:5] + run[1][-60:-2]: run[-1] for run in look(other)[0][2] if "suite.invocation" in run[1]}
+    assert (
+        sum("lion_vs_made_up.json" in held for held in artifacts.values()) == 1
+    )  # only the latest run's ledger is there
+
+
+def test_reused_trials_that_mlflow_lost_come_back_with_the_next_run(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    final = invocation(records(), number=2, reused=records())
+    made.keep(records(), final)
+    made.live(final, [], reused=records())
+    assert len(look(made)[0][2]) == 1 + len(VERDICT) + 4
+
+
+def test_trials_without_a_run_are_shown_too(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    made.keep(records(seeds=1))
+    written, said = made.fill()
+    assert written == 4 + 1 + 4
+    assert "cpu · trials without a run" in said[0]
+    made.keep(records(seeds=2))
+    assert made.fill()[0] == 4 + 1
+    assert made.fill()[0] == 0
+
+
+def test_damaged_records_are_named_and_left_out(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    used = records(seeds=1)
+    made.keep(used, invocation(used))
+    victim = next(made.trials.rglob("*.json"))
+    changed = victim.read_text().replace('"seconds":1.5', '"seconds":9.5')
+    victim.write_text(changed)
+    made.write(made.trials / SLUG / "zz" / "torn.json", changed[: len(changed) // 2])
+    made.write(made.runs / SLUG / "list.json", "[]")
+    written, said = made.fill()
+    assert written >= 7
+    assert sum(line.startswith("left out: ") for line in said) == 3
+    assert any(str(victim) in line for line in said)
+
+
+# --- Processes that died ------------------------------------------------------------------------------
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from suite.track.database import open_client
+from suite.track.write import Writer
+from tests.track_world import begun, card, invocation, records
+home = Path(sys.argv[1])
+writer = Writer(open_client(home), home)
+writer.begin(begun(invocation(records())), card())
+writer.trials(records()[3:4])
+torn = {"suite.trial": "f" * 64, "mlflow.parentRunId": writer.run_id}
+writer.client.create_run(writer.experiment_id, 1, torn, "half")
+print("here", flush=True)
+sys.stdin.read() if sys.argv[2] == "live" else os._exit(9)
+"""
+
+
+def _writer(home: Path, mode: str) -> subprocess.Popen[bytes]:
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(home), mode],
+        env=environment(home, os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.stdout is not None
+    assert b"here" in child.stdout.read(4)
+    return child
+
+
+def test_what_a_dead_process_left_running_is_closed_at_the_next_start(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    with _writer(made.home, "dead") as child:
+        child.wait()
+    final = invocation(records(seeds=1), number=2)
+    made.keep(records(seeds=1), final)
+    made.live(final, records(seeds=1))
+    runs = look(made)[0][2]
+    assert not any("'RUNNING'" in run[0] or "'half'" in run[0] for run in runs)
+    (killed,) = [run for run in runs if "'KILLED'" in run[0]]
+    assert "('suite.invocation', '20261122-1401-aaaa')" in killed[1]
+
+
+def test_what_a_live_process_or_somebody_else_writes_is_left_alone(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    with client_of(tracking_uri(made.home)) as client:
+        client.create_run(client.create_experiment("not ours"), run_name="theirs")
+    with _writer(made.home, "live") as child:
+        final = invocation(records(seeds=1), number=2)
+        made.keep(records(seeds=1), invocation(records(seeds=1)), final)
+        made.live(final, [])
+        _, said = made.fill()
+        assert any(line.endswith("is being written by its own run") for line in said)
+        child.kill()
+    with client_of(tracking_uri(made.home)) as client:
+        found = client.search_runs(["1", "2"], "attributes.status = 'RUNNING'")
+        assert sorted(run.info.run_name for run in found) == ["cpu · 2026-11-22 14:01", "half", "theirs"]
+    made.fill()
+    with client_of(tracking_uri(made.home)) as client:
+        found = client.search_runs(["1", "2"], "attributes.status = 'RUNNING'")
+        assert [run.info.run_name for run in found] == ["theirs"]
+
+
+def test_identities() -> None:
+    me = identity()
+    host, boot, namespace, pid, start = me.split("|")
+    assert not dead(me)
+    assert dead("|".join((host, boot, namespace, pid, str(int(start) + 1))))  # the number was given again
+    assert dead("|".join((host, "an-earlier-boot", namespace, pid, start)))
+    assert not dead("|".join((host, boot, "another-container", "999999999", start)))
+    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with gone:
+        theirs = identity(gone.pid)
+        assert not dead(theirs)
+    assert dead(theirs)
+
+
+# --- Shapes -------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 5000), st.integers(2, 300))
+def test_evenly(length: int, most: int) -> None:
+    found = evenly(length, most)
+    assert len(found) == min(length, most) == len(set(found))
+    assert found == sorted(found)
+    if length:
+        assert (found[0], found[-1]) == (0, length - 1)
+
+
+@given(st.lists(st.text(max_size=300), max_size=8, unique=True))
+def test_every_name_becomes_a_key_that_mlflow_accepts(names: list[str]) -> None:
+    from mlflow.utils.validation import _validate_metric_name, _validate_param, _validate_tag_name
+
+    safe = safe_keys((name, "x") for name in names)
+    assert len(safe) == len(names)
+    for key in safe:
+        _validate_metric_name(key)
+        _validate_param(key, "x")
+        _validate_tag_name(key)
+
+
+scalars = st.one_of(
+    st.booleans(), st.integers(), st.floats(), st.sampled_from(["NaN", "Infinity", "-Infinity", "word"])
+)
+
+
+@given(st.dictionaries(st.text(max_size=9), st.one_of(scalars, st.lists(scalars), st.lists(st.lists(scalars)))))
+def test_no_metric_is_lost_in_silence(metrics: dict[str, Any]) -> None:
+    found, hidden = points(metrics)
+    assert set(hidden) <= set(metrics)
+    assert all(isinstance(point.value, float) and abs(point.value) != float("inf") for point in found)
+    keys = {point.key.split("/")[0] for point in found} | {safe_key(name) for name in hidden}
+    assert len(found) >= len(metrics) - len(hidden)
+    assert bool(keys) == bool(metrics)
+
+
+def test_rows_become_curves_and_the_rest_is_named() -> None:
+    entry = trial(record("counting", "only", {}, {}, "verdict", 0), card())
+    assert {point.key for point in entry.points} == {"hits", "exact", "cells/0", "cells/1", "seconds"}
+    assert entry.tags["suite.not_shown"] == "huge"
+    assert points({"deep": [[[1]]], "many": [[1]] * 50, "none": []}) == ([], ["deep", "many", "none"])
+
+
+def test_steps_follow_the_grid_and_undeclared_settings_follow_it() -> None:
+    group = [record("digits", "lion", {"batch": 8}, {"lr": lr}, "tune", 0) for lr in (1e-3, 0.5, 1e-4)]
+    entry = tuning(group, card())
+    assert [(p.step, p.value) for p in entry.points if p.key == "setting/lr"] == [(0, 1e-4), (2, 1e-3), (3, 0.5)]
+    assert [p.step for p in tuning(group, None).points if p.key == "val"] == [0, 1, 2]
+
+
+def test_a_large_grid_keeps_every_key() -> None:
+    group = [record("digits", "lion", {"batch": 8}, {"lr": 1e-6 * i}, "tune", 0) for i in range(1, 1001)]
+    tags = tuning(group, card()).tags
+    assert keys_of(tags) == {short(one["key"]) for one in group}
+    assert all(len(value) <= 8000 for value in tags.values())
+
+
+def test_labels() -> None:
+    one = record("digits", "lion", {"batch": 64, "arch": "mlp"}, {"lr": 0.1}, "aa", 7)
+    assert label(one, card()) == "digits · lion · arch mlp · batch 64 · aa s7"
+
+
+def test_times() -> None:
+    assert milliseconds("2026-11-22T14:03:11Z") == milliseconds("2026-11-22T15:03:11+01:00") == 1795356191000
+
+
+def test_more_than_one_batch_arrives_whole(tmp_path: Path) -> None:
+    made = files(tmp_path)
+    one = record("digits", "lion", {"batch": 8}, {"lr": 3e-4}, "verdict", 0)
+    one["metrics"] = {f"m{i}": float(i) for i in range(1500)} | {"curve": list(range(5000))}
+    one["sizes"] = {f"p{i}": i for i in range(250)}
+    made.live(invocation([one]), [one])
+    with client_of(tracking_uri(made.home)) as client:
+        (run,) = client.search_runs(["1"], "tags.arm = 'lion'")
+        assert len(run.data.metrics) == 1500 + 2
+        assert len(run.data.params) == 250 + 3
+        assert len(client.get_metric_history(run.info.run_id, "curve")) == MOST_POINTS
+
+
+# --- Places ------------------------------------------------------------------------------------------
+
+
+def test_where_mlflow_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tracking_uri(Path("work")) == f"sqlite:///{tmp_path}/work/mlflow.db"
+    assert own_database(Path("work")) == tmp_path / "work" / "mlflow.db"
+    assert artifact_location(tmp_path, tracking_uri(tmp_path), "a") == f"file://{tmp_path}/artifacts/a"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert tracking_uri(tmp_path) == "http://127.0.0.1:5000"
+    assert own_database(tmp_path) is None
+    assert artifact_location(tmp_path, tracking_uri(tmp_path), "a") is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here.db")  # relative to where the user is, not to where we go
+    assert database_file(tracking_uri(tmp_path)) == tmp_path / "here.db"
+    assert shown("postgresql://me:secret@db/x") == "postgresql://me:***@db/x"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with pytest.raises(UserError, match="SUITE_HOME"):
+        tracking_uri(tmp_path / "100%")
+
+
+def test_a_folder_called_mlruns_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "here" / "mlruns" / "0" / "meta.yaml").write_text("name: old\n")
+    made = files(tmp_path / "a home, ünï")
+    monkeypatch.chdir(tmp_path / "here")
+    used = records(seeds=1)
+    made.keep(used, invocation(used))
+    made.live(invocation(used), used)
+    assert len(look(made)[0][2]) == 1 + 4 + 1 + 4
+    assert sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "here").rglob("*") if path.is_file()) == [
+        "here/mlruns/0/meta.yaml"
+    ]
+
+
+def test_the_process_of_a_run_imports_no_mlflow(tmp_path: Path) -> None:
+    program = (
+        "import sys; from tests.track_world import *; from pathlib import Path\n"
+        "made = files(Path(sys.argv[1])); used = records(seeds=1); print(made.beside(invocation(used), used))\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'mlflow', 'torch', 'numpy', 'sqlalchemy'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.split() == ["[]", "[]"]
+    assert available()

@@ -1,0 +1,268 @@
+"""A small made-up store for the MLflow tests, and a way to look at everything that MLflow holds of it."""
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from suite.canonical import canonical, digest
+from suite.track import Tracker, tracking_uri
+from suite.track.feed import follow
+from suite.track.place import environment
+from suite.track.rebuild import rebuild
+
+Told = dict[str, Any]
+
+SLUG = "lion-vs-made-up"
+RATES = (1e-4, 3e-4, 1e-3)
+
+
+def card() -> dict[str, Any]:
+    arms = [{"name": a, "fixed": {"rule": a}, "tuned": {"lr": list(RATES)}, "like": None} for a in ("lion", "adamw")]
+    return {
+        "schema": 1,
+        "slug": SLUG,
+        "title": "Lion *beats* | AdamW",
+        "rule_hash": "ab" * 32,
+        "revision": 2,
+        "source": {"posts": [{"title": "狮子", "url": "https://example.org/1", "date": "2023-02-16"}], "papers": []},
+        "claims": [
+            {"id": "c1", "says": "Lion ends lower than AdamW | by 2 %.", "headline": True},
+            {"id": "c2", "says": "The gap grows with the batch.", "headline": False},
+        ],
+        "experiments": [
+            {"name": "digits", "arms": arms, "conditions": {"batch": [8, 64]}, "tune_on": "val"},
+            {"name": "counting", "arms": [{"name": "only", "fixed": {}, "tuned": {}, "like": None}], "conditions": {}},
+        ],
+    }
+
+
+def record(
+    experiment: str, arm: str, at: dict[str, Any], setting: dict[str, Any], purpose: str, seed: int
+) -> dict[str, Any]:
+    spread = seed + 10 * len(arm) + (at.get("batch") or 0)
+    if experiment == "digits":
+        metrics: dict[str, Any] = {
+            "test": 0.5 / (1 + spread),
+            "val": 0.25 + setting["lr"],
+            "path": [1 / (1 + t) for t in range(450)],
+        }
+    else:
+        metrics = {"hits": 40 + seed, "cells": [[1, 2, 3], [4, 5, "NaN"]], "exact": True, "huge": 10**400}
+    found = {
+        "schema": 1,
+        "slug": SLUG,
+        "experiment": experiment,
+        "arm": arm,
+        "at": at,
+        "setting": setting,
+        "fixed": {"rule": arm} if experiment == "digits" else {},
+        "seed": {"purpose": purpose, "number": seed},
+        "sizes": {"steps": 450, "lr": "warm"},
+        "tier": "cpu",
+        "revision": 2,
+        "rule_hash": "ab" * 32,
+        "metrics": metrics,
+        "seconds": 1.5,
+        "code": "c0de",
+        "versions": {"python": "3.11", "torch": "2.13.0"},
+        "machine": {"device": "cpu", "threads": "1"},
+        "data": {"digits": "f" * 64} if experiment == "digits" else {},
+        "written": f"2026-11-22T14:0{3 + seed % 6}:2{seed % 10}Z",
+    }
+    found["key"] = digest(
+        {name: value for name, value in found.items() if name not in ("metrics", "written", "seconds")}
+    )
+    found["checksum"] = digest(found)
+    return found
+
+
+def records(seeds: int = 2, tuning_seeds: int = 1) -> list[dict[str, Any]]:
+    found = []
+    for arm in ("lion", "adamw"):
+        for batch in (8, 64):
+            found += [
+                record("digits", arm, {"batch": batch}, {"lr": lr}, "tune", s)
+                for s in range(tuning_seeds)
+                for lr in RATES
+            ]
+            found += [record("digits", arm, {"batch": batch}, {"lr": 3e-4}, "verdict", s) for s in range(seeds)]
+    return found + [record("counting", "only", {}, {}, "verdict", s) for s in range(seeds)]
+
+
+def invocation(
+    used: list[dict[str, Any]], number: int = 1, reused: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "id": f"20261122-140{number}-aaaa",
+        "slug": SLUG,
+        "tier": "cpu",
+        "started": f"2026-11-22T14:0{number}:00Z",
+        "ended": f"2026-11-22T14:0{number}:59Z",
+        "status": "finished",
+        "trials": [r["key"] for r in used],
+        "reused": [r["key"] for r in reused or ()],
+        "verdict": {"c1": "reproduced", "c2": "inconclusive"},
+        "rule_hash": "ab" * 32,
+        "git": {"commit": "deadbeef", "dirty": False},
+        "versions": {"python": "3.11", "torch": "2.13.0"},
+        "ledger": f"results/cpu/{SLUG.replace('-', '_')}.json",
+        "argv": ["suite", "run", SLUG],
+    }
+
+
+def begun(final: dict[str, Any]) -> dict[str, Any]:
+    """What is known of an invocation when it starts."""
+    late = ("ended", "status", "trials", "reused", "verdict", "ledger")
+    return {name: value for name, value in final.items() if name not in late}
+
+
+class Files:
+    """The folders of a working copy: trials, runs, results."""
+
+    def __init__(self, base: Path) -> None:
+        self.home, self.trials, self.runs, self.results = base, base / "trials", base / "runs", base / "results"
+        self.report, self.figure = base / "out" / "report.pdf", base / "out" / "dots.svg"
+        self.ledger = self.results / "cpu" / f"{SLUG.replace('-', '_')}.json"
+        self.write(self.report, "%PDF-1.7 made up")
+        self.write(self.figure, "<svg xmlns='http://www.w3.org/2000/svg'/>")
+        ledger = {"schema": 1, "slug": SLUG, "tier": "cpu", "rule_hash": "ab" * 32, "card": card()}
+        self.write(self.ledger, canonical(ledger))
+
+    def write(self, path: Path, text: str) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf8")
+        return path
+
+    def keep(self, used: list[dict[str, Any]], *told: dict[str, Any]) -> None:
+        for one in used:
+            self.write(self.trials / one["slug"] / one["key"][:2] / f"{one['key']}.json", canonical(one))
+        for one in told:
+            one = {**one, "artifacts": [str(self.figure), str(self.report)]}
+            self.write(self.runs / one["slug"] / f"{one['id']}.json", canonical(one))
+
+    def live(self, final: Told, measured: list[Told], reused: list[Told] | None = None) -> None:
+        """One invocation through the code that the process beside a run runs, here."""
+        messages = [
+            {"do": "begin", "invocation": begun(final), "card": card()},
+            {"do": "trials", "records": reused or [], "reused": True},
+            *({"do": "trials", "records": measured[i : i + 5], "reused": False} for i in range(0, len(measured), 5)),
+            {
+                "do": "finish",
+                "invocation": final,
+                "ledger": str(self.ledger),
+                "artifacts": [str(self.figure), str(self.report)],
+            },
+        ]
+        with quiet(tracking_uri(self.home)):
+            follow(self.home, map(json.dumps, messages), lambda answer: None)
+
+    def beside(self, final: Told, measured: list[Told], reused: list[Told] | None = None) -> list[str]:
+        """One invocation through a real tracker and its process; returns what it warned."""
+        warned: list[str] = []
+        tracker = Tracker(self.home, warn=warned.append)
+        tracker.begin(begun(final), card())
+        tracker.trials(reused or [], reused=True)
+        for start in range(0, len(measured), 5):
+            tracker.trials(measured[start : start + 5])
+        tracker.finish(final, self.ledger, [self.figure, self.report])
+        tracker.close(timeout=100, at_most=200)  # the machine of a test may be busy with much else
+        return warned
+
+    def fill(self, home: Path | None = None) -> tuple[int, list[str]]:
+        """``sync`` in this process: how many runs it wrote, and what it said."""
+        said: list[str] = []
+        home = home or self.home
+        with quiet(tracking_uri(home)):
+            done = rebuild(home, self.trials, self.runs, self.results, {}, said.append)
+        assert done is not None
+        return done.written, said
+
+
+@contextlib.contextmanager
+def quiet(uri: str) -> Iterator[None]:
+    """Use mlflow in this process: its own warnings are not ours to mend, and connections are closed afterwards."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+            if uri in SqlAlchemyStore._engine_map:
+                SqlAlchemyStore._engine_map[uri].dispose()
+
+
+@functools.cache
+def _template() -> tuple[Path, Any]:
+    folder = tempfile.TemporaryDirectory(prefix="suite-track-")
+    home = Path(folder.name)
+    answer = subprocess.run(
+        [sys.executable, "-m", "suite.track", "prepare", str(home)],
+        env=environment(home, {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert b"done" in answer.stdout
+    assert not (home / "mlflow.db-wal").exists()
+    return home / "mlflow.db", folder  # the folder lives as long as the cache
+
+
+def files(base: Path, *, fresh: bool = False) -> Files:
+    """The folders of a working copy; its database has its tables already, unless it shall be fresh."""
+    found = Files(base)
+    if not fresh:
+        shutil.copy(_template()[0], base / "mlflow.db")
+    return found
+
+
+@contextlib.contextmanager
+def client_of(uri: str) -> Iterator[Any]:
+    """A client of this process."""
+    with quiet(uri):
+        from mlflow.tracking.client import MlflowClient
+
+        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def picture(uri: str) -> list[Any]:
+    """Everything that MLflow holds, without the names it gives by itself: equal pictures, equal dashboards."""
+    with client_of(uri) as client:
+        found = []
+        for experiment in client.search_experiments():
+            runs = list(client.search_runs([experiment.experiment_id], max_results=5000))
+            parents = {run.info.run_id: run.data.tags.get("suite.invocation") for run in runs}
+            found.append((experiment.name, dict(experiment.tags), sorted(_run(client, run, parents) for run in runs)))
+        return sorted(found, key=lambda one: one[0])
+
+
+def _run(client: Any, run: Any, parents: dict[str, Any]) -> tuple[str, ...]:
+    tags = {**run.data.tags}
+    if "mlflow.parentRunId" in tags:
+        tags["mlflow.parentRunId"] = parents[tags["mlflow.parentRunId"]]
+    history = {
+        key: [(m.step, repr(m.value), m.timestamp) for m in client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+    }
+    inputs = [(d.dataset.name, d.dataset.digest, [(t.key, t.value) for t in d.tags]) for d in run.inputs.dataset_inputs]
+    info = (run.info.run_name, run.info.status, run.info.start_time, run.info.end_time, run.info.lifecycle_stage)
+    held = _artifacts(client, run.info.run_id) if "suite.invocation" in tags else {}
+    return tuple(
+        repr(part) for part in (info, sorted(tags.items()), sorted(run.data.params.items()), history, inputs, held)
+    )
+
+
+def _artifacts(client: Any, run_id: str) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(client.download_artifacts(run_id, "", folder))
+        return {str(p.relative_to(base)): digest(p.read_text("utf8")) for p in sorted(base.rglob("*")) if p.is_file()}
