@@ -205,9 +205,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from suite import show
+    from suite.planned import print_plan
 
-    show.print_plan(options.task, request(options), options.json)
+    print_plan(options.task, request(options), options.json)
     return 0
 
 

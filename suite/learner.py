@@ -47,7 +47,8 @@ class Learner(LightningModule):
         """Lightning makes SIGTERM wait for the end of a step, but a worker must end when it is told to."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self.handlers.items():
-                signal.signal(number, handler)
+                if handler is not None:  # None: set by something that is not Python
+                    signal.signal(number, handler)
 
     def training_step(self, step: int) -> Tensor | None:
         losses = self.session.advance(step)

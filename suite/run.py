@@ -97,6 +97,7 @@ class _Run:
                 raise
             book = self._ledger(rows, choices, time.monotonic() - began)
             file = self._write(book)
+            self.store.drop_checkpoints(self.page.slug, self.request.tier)
             verdict = {row["id"]: row["outcome"] for row in rows if row["outcome"]}
             invocation.update(
                 status="finished",
@@ -108,13 +109,15 @@ class _Run:
                 ledger=_relative(file),
             )
             self.store.write_invocation(invocation)
-            pdf = self._report(file)
+            made = self._report(file)
+            invocation["artifacts"] = [_relative(path) for path in made]
+            self.store.write_invocation(invocation)
             if self.tracker is not None:
-                self.tracker.finish(invocation, file, [p for p in (file, pdf) if p])
+                self.tracker.finish(invocation, file, made)
         return Finished(
             ledger=book,
             file=file,
-            pdf=pdf,
+            pdf=made[0] if made else None,
             ran=len(self.used) - len(self.reused),
             reused=len(self.reused),
             seconds=time.monotonic() - began,
@@ -176,7 +179,11 @@ class _Run:
                     break
                 unit = waiting.pop(0)
                 progress.start(unit.id)
-                running[executor.submit(unit.message(), str(self.store.checkpoints(unit.id)))] = unit
+                running[
+                    executor.submit(
+                        unit.message(), str(self.store.checkpoints(self.page.slug, self.request.tier, unit.id))
+                    )
+                ] = unit
             if not running:
                 return
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -210,7 +217,7 @@ class _Run:
             for trial, metrics in zip(unit.trials, answer["metrics"], strict=True)
         ]
         kept = self.store.put(records)
-        self.store.drop_checkpoints(unit.id)
+        self.store.drop_checkpoints(self.page.slug, self.request.tier, unit.id)
         self.pace.learn(unit, answer["seconds"])
         for record in kept:
             self._take(record)
@@ -232,9 +239,8 @@ class _Run:
         from suite.judge import judge
 
         choices = self.plan.choices()
-        return judge(
-            self.card, self.request.tier, self._evidence(tuning=True), choices, seeds=self.request.seeds
-        ), choices
+        evidence = self._evidence(tuning=True)
+        return judge(self.card, self.request.tier, evidence, choices, seeds=self.request.seeds), choices
 
     def _look_further(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Move experiments that still hold an undecided claim to their next planned look."""
@@ -300,6 +306,8 @@ class _Run:
             write_json(file, book)
             return file
         file = ledger.path(self.request.tier, self.page.name)
+        if self._stands(book, file):
+            return file
         moved = ledger.write(book, file)
         if moved:
             print(
@@ -308,18 +316,30 @@ class _Run:
             )
         return file
 
-    def _report(self, file: Path) -> Path | None:
-        """The PDF; where typst or matplotlib are not installed the ledger stands alone and says how to go on."""
+    def _stands(self, book: Mapping[str, Any], file: Path) -> bool:
+        """Whether the ledger on disk says the same already, made from these very trials at whatever commit."""
+        if len(self.used) > len(self.reused) or not file.exists():
+            return False
         try:
-            from suite.report import build
-        except ImportError as error:
-            print(
-                f"no PDF: {error.name} is not installed here; carry {file.name} home and use suite adopt",
-                file=sys.stderr,
-            )
-            return None
+            old = ledger.read(file)
+        except UserError:
+            return False
+        apart = ("provenance", "hash", "timing")
+        same = {k: v for k, v in old.items() if k not in apart} == {k: v for k, v in book.items() if k not in apart}
+        before, now_ = ({k: v for k, v in b["provenance"].items() if k != "git"} for b in (old, book))
+        return same and before == now_
+
+    def _report(self, file: Path) -> list[Path]:
+        """The PDF and the figures as files; without typst or matplotlib the ledger stands alone, with the next step."""
         folder = self.store.folder / "partial" if self.request.partial else home.reports()
-        return build([file], folder if self.request.tier != "smoke" else folder / "smoke")[0]
+        folder = folder / "smoke" if self.request.tier == "smoke" else folder
+        try:
+            from suite.report import build_with_pictures
+
+            return build_with_pictures(file, folder)
+        except ImportError as error:
+            print(f"no PDF: {error.name} is not installed here; carry {file.name} home, suite adopt", file=sys.stderr)
+            return []
 
     # --- Around it ----------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ depend neither on its company nor on its place in the stack.
 """
 
 import fnmatch
+import hashlib
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 # same numbers in the same lanes whatever the stack's size, and a model stays bitwise itself.
 ALIGN = 32
 # The eager rules make several passes over the weights; blocks of about this many numbers stay in the cache meanwhile.
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 
 
 class Rule(Protocol):
@@ -85,16 +87,12 @@ def models_of(model: nn.Module) -> int:
     """
     sizes = {parameter.shape[0] if parameter.ndim else 0 for parameter in model.parameters()}
     if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(
-            f"every parameter of a stack has the same leading axis, one entry per model; found {sorted(sizes)}"
-        )
+        raise ValueError(f"the parameters of a stack share a leading axis, one entry per model; found {sorted(sizes)}")
     return sizes.pop()
 
 
 def row_hashes(model: nn.Module) -> list[str]:
     """sha256 over the bytes of each model's parameters, in the order of their names: R strings."""
-    import hashlib
-
     found = [hashlib.sha256() for _ in range(models_of(model))]
     for name, parameter in sorted(model.named_parameters()):
         values = parameter.detach().cpu().contiguous().numpy()
@@ -131,9 +129,7 @@ class StackOptimizer(torch.optim.Optimizer):
         self.steps = 0
         runs = _runs(groups, self.models)
         owners = {name: tuple(_owner(groups, rows.start, name) for rows in runs) for name in named}
-        order = sorted(
-            named, key=lambda name: (owners[name], named[name].ndim <= 2)
-        )  # stable: the model's order within
+        order = sorted(named, key=lambda name: (owners[name], named[name].ndim <= 2))  # else as the model has them
         self._lay_out({name: named[name] for name in order})
         self.clip = None if clip is None else self._column(clip)
         self.norms: Tensor | None = None
@@ -178,40 +174,49 @@ class StackOptimizer(torch.optim.Optimizer):
         return column.expand(self.models)[rows].to(self.weights).reshape(-1, 1).contiguous()
 
     def _cut(self, groups: Sequence[Group], rows: slice, owned: Sequence[tuple[str, int]]) -> Iterable[_Segment]:
-        """The rectangles of these rows: neighbouring parameters of one owner that all decay, or all do not."""
-        pieces: list[list[Any]] = []
+        """The segments of these rows: neighbouring parameters of one owner that all decay, or all do not."""
+        pieces: list[tuple[tuple[int, bool], list[str]]] = []
         for name, owner in owned:
             key = (owner, groups[owner].decay_vectors or len(self._shapes[name]) > 2)
             if pieces and pieces[-1][0] == key and not groups[owner].rule.per_parameter:
                 pieces[-1][1].append(name)
             else:
-                pieces.append([key, [name]])
+                pieces.append((key, [name]))
         for (owner, decays), names in pieces:
-            group = groups[owner]
-            start, stop = self._columns[names[0]].start, self._columns[names[-1]].stop
-            padded = math.ceil(stop / ALIGN) * ALIGN
-            shape = self._shapes[names[0]][1:] if group.rule.per_parameter else (padded - start,)
-            stop = stop if group.rule.per_parameter else padded
-            state = tuple(self.weights.new_zeros(rows.stop - rows.start, padded - start) for _ in group.rule.state)
-            self._states.extend(state)
-            each = max(1, BLOCK // (padded - start)) if self.weights.device.type == "cpu" else self.models
-            for first in range(rows.start, rows.stop, each):
-                part = slice(first, min(first + each, rows.stop))
-                count = part.stop - part.start
-                inner = slice(first - rows.start, part.stop - rows.start)
-                one = (count,) + (1,) * len(shape)
-                lr = self._column(group.lr, part).view(one)
-                decay = self._column(group.decay, part).view(one)
-                yield _Segment(
-                    rule=group.rule,
-                    rows=part,
-                    weight=self.weights[part, start:stop].view(count, *shape),
-                    gradient=self.gradients[part, start:stop].view(count, *shape),
-                    state=tuple(s[inner, : stop - start].view(count, *shape) for s in state),
-                    base=lr,
-                    lr=lr.clone(),
-                    decay=decay if decays and bool(decay.any()) else 0.0,
-                )
+            columns = slice(self._columns[names[0]].start, self._columns[names[-1]].stop)
+            shape = self._shapes[names[0]][1:] if groups[owner].rule.per_parameter else None
+            yield from self._segment(groups[owner], decays, rows, columns, shape)
+
+    def _segment(
+        self, group: Group, decays: bool, rows: slice, columns: slice, shape: Sequence[int] | None
+    ) -> Iterable[_Segment]:
+        """One rectangle in blocks that fit the cache; ``shape`` is that of a parameter that must stay whole."""
+        width = math.ceil((columns.stop - columns.start) / ALIGN) * ALIGN
+        height = rows.stop - rows.start
+        state = [self.weights.new_zeros(height, width) for _ in group.rule.state]
+        self._states.extend(state)
+        on_cpu = self.weights.device.type == "cpu"
+        wide = BLOCK if on_cpu and shape is None else width
+        high = max(1, BLOCK // width) if on_cpu else height
+        for top, left in itertools.product(range(0, height, high), range(0, width, wide)):
+            count, size = min(high, height - top), min(wide, width - left)
+            inner = (slice(top, top + count), slice(left, left + (math.prod(shape) if shape is not None else size)))
+            outer = tuple(
+                slice(s.start + o, s.stop + o) for s, o in zip(inner, (rows.start, columns.start), strict=True)
+            )
+            whole = (count, *(shape if shape is not None else (size,)))
+            one = (count,) + (1,) * (len(whole) - 1)
+            lr, decay = (self._column(values, outer[0]).view(one) for values in (group.lr, group.decay))
+            yield _Segment(
+                rule=group.rule,
+                rows=outer[0],
+                weight=self.weights[outer].view(whole),
+                gradient=self.gradients[outer].view(whole),
+                state=tuple(tensor[inner].view(whole) for tensor in state),
+                base=lr,
+                lr=lr.clone(),
+                decay=decay if decays and bool(decay.any()) else 0.0,
+            )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -7,6 +7,7 @@ opening one file, however many others there are.  A record is never changed: a f
 
 import contextlib
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,12 +112,10 @@ class Store:
 
     # --- Checkpoints -------------------------------------------------------------------------------
 
-    def checkpoints(self, unit: str) -> Path:
-        return self.folder / "checkpoints" / unit
+    def checkpoints(self, slug: str, tier: str, unit: str = "") -> Path:
+        """Where a unit keeps its checkpoints; without a unit, the folder of all units of a task at a tier."""
+        return self.folder / "checkpoints" / f"{slug}-{tier}" / unit
 
-    def drop_checkpoints(self, unit: str) -> None:
-        folder = self.checkpoints(unit)
-        for path in folder.glob("*") if folder.is_dir() else ():
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    def drop_checkpoints(self, slug: str, tier: str, unit: str = "") -> None:
+        """Forget the checkpoints of a finished unit, or of a whole finished run."""
+        shutil.rmtree(self.checkpoints(slug, tier, unit), ignore_errors=True)

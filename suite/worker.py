@@ -3,6 +3,7 @@
 Workers are the only processes that import torch and pages.  They never write records: the coordinator does.
 """
 
+import contextlib
 import importlib
 import math
 import os
@@ -19,25 +20,24 @@ from suite.canonical import plain
 from suite.claims import ContractError, Tier
 
 
-def prepare(coordinator: int, threads: int = 1) -> None:
-    """Once per worker: one thread, no reaction to Ctrl-C (the coordinator decides), an end when the coordinator is
-    gone.
+def prepare(lifeline: Any, threads: int = 1) -> None:
+    """Once per worker: one thread, no reaction to Ctrl-C (the coordinator decides), an end with the coordinator.
+
+    ``lifeline`` is the reading end of a pipe whose other end only the coordinator holds: it reads as closed as soon as
+    the coordinator has died, however that happened.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow, args=(coordinator,), daemon=True).start()
+    threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
 
 
-def _follow(coordinator: int) -> None:
-    while True:
-        time.sleep(0.5)
-        try:
-            os.kill(coordinator, 0)
-        except ProcessLookupError:
-            os._exit(1)
+def _follow(lifeline: Any) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(1)
 
 
 def measure_unit(

@@ -215,6 +215,7 @@ def comparison() -> dict[str, Any]:
             "unit": "",
             "note": "Tiger, 7B model",
             "ours": [[0.9996, 1.0]],
+            "inside": [True],
             "estimate": 0.9998,
         },
     ]

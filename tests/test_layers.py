@@ -25,8 +25,8 @@ ORDER = """
     declare worker preload executors
     plan pace progress
     track report
-    run rehearse doctor
-    summary show adopt diff new
+    request run rehearse doctor
+    summary show planned adopt diff new
     cli __main__
     bootstrap relock
 """.split()  # noqa: SIM905 - rows are easier to read than a list

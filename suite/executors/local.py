@@ -15,12 +15,12 @@ from typing import Any
 _events: Any = None  # in a worker: the queue to the coordinator
 
 
-def _start(events: Any, coordinator: int) -> None:
+def _start(events: Any, lifeline: Any) -> None:
     global _events
     _events = events
     from suite import worker
 
-    worker.prepare(coordinator)
+    worker.prepare(lifeline)
 
 
 def _measure(message: dict[str, Any], checkpoints: str | None, device: str) -> dict[str, Any]:
@@ -42,8 +42,9 @@ class Local:
         context.set_forkserver_preload(["suite.preload"])
         self._events: Any = context.Queue()
         self._report = report
+        lifeline, self._alive = context.Pipe(duplex=False)  # our end closes with this process
         self._pool = ProcessPoolExecutor(
-            self.slots, mp_context=context, initializer=_start, initargs=(self._events, os.getpid())
+            self.slots, mp_context=context, initializer=_start, initargs=(self._events, lifeline)
         )
         self._open = True
         self._listener = threading.Thread(target=self._listen, daemon=True)

@@ -33,6 +33,18 @@ def build(ledger_paths: Sequence[Path], out_dir: Path) -> list[Path]:
     return made
 
 
+def build_with_pictures(path: Path, out_dir: Path) -> list[Path]:
+    """Write one ledger's PDF and, below ``figures/<slug>-<tier>/``, its figures as SVG; the PDF comes first."""
+    book = ledger.read(Path(path))
+    name = f"{book['slug']}-{book['tier']}"
+    data, files = _content(book)
+    made = {Path(out_dir) / f"{name}.pdf": typeset("task.typ", data, files, f"{book['slug']}, {book['tier']}")}
+    made |= {Path(out_dir) / "figures" / name / picture: svg for picture, svg in files.items()}
+    for target, content in made.items():
+        write_bytes(target, content)
+    return list(made)
+
+
 def build_summary(ledger_paths: Sequence[Path], out_dir: Path) -> Path:
     """Write ``summary.pdf`` over all the ledgers."""
     target = Path(out_dir) / "summary.pdf"
@@ -42,10 +54,7 @@ def build_summary(ledger_paths: Sequence[Path], out_dir: Path) -> Path:
 
 def task_pdf(book: Mapping[str, Any]) -> bytes:
     """The report of one ledger as PDF bytes."""
-    from suite.report.content import task_content
-
-    data, files = task_content(book)
-    data["rule"] = book["rule_hash"][:16]
+    data, files = _content(book)
     return typeset("task.typ", data, files, f"{book['slug']}, {book['tier']}")
 
 
@@ -60,9 +69,14 @@ def summary_pdf(books: Sequence[Mapping[str, Any]]) -> bytes:
 
 def pictures(book: Mapping[str, Any]) -> dict[str, bytes]:
     """The figures of a ledger as {"figure-1.svg": bytes}, in the order of the report."""
+    return _content(book)[1]
+
+
+def _content(book: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
     from suite.report.content import task_content
 
-    return task_content(book)[1]
+    data, files = task_content(book)
+    return {**data, "rule": book["rule_hash"][:16]}, files
 
 
 def typeset(template: str, data: Mapping[str, Any], files: Mapping[str, bytes], document: str) -> bytes:

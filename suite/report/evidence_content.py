@@ -14,6 +14,9 @@ def published(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
         value = entry["value"]
         shown = prose(value) if isinstance(value, str) else number(value, 6)
         ours = [interval(low, high) for low, high in (entry.get("ours") or ())]
+        held = entry.get("inside") or []
+        if len(held) == len(ours):
+            ours = [f"{text} {'holds' if inside else 'misses'} it" for text, inside in zip(ours, held, strict=True)]
         estimate = real(entry.get("estimate"))
         found.append(
             {
@@ -22,6 +25,7 @@ def published(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "where": prose(entry["where"]),
                 "ours": ours[:6] + ([f"and {len(ours) - 6} more"] if len(ours) > 6 else []),
                 "estimate": "" if estimate is None else number(estimate),
+                "missing": prose(entry.get("reason") or "not measured"),
                 "note": prose(entry.get("note") or ""),
             }
         )

@@ -70,7 +70,7 @@ def least(loss: Tensor, rates: Sequence[float], decays: Sequence[float], open_en
 
 
 def _refined(loss: Sequence[float], grid: Sequence[float], i: int) -> float:
-    """The vertex of the parabola through point i, the lowest, and its neighbours; one that is infinite pushes it half a step."""
+    """Vertex of the parabola through point i, the lowest, and its neighbours; an infinite one is half a step away."""
     step = math.log10(grid[i + 1] / grid[i])
     left, right = loss[i - 1] - loss[i], loss[i + 1] - loss[i]
     if math.isinf(left) or math.isinf(right):
@@ -86,6 +86,6 @@ EXPERIMENT = Experiment(
     arms=(Arm("lion", fixed={"rule": "lion"}), Arm("adamw", fixed={"rule": "adamw"})),
     tiers={
         "smoke": Tier(seeds=3, sizes={"steps": 100}),
-        "cpu": Tier(seeds=8, at_most=32, stack=4, sizes={"steps": 300}),
+        "cpu": Tier(seeds=16, at_most=64, stack=4, sizes={"steps": 300}),
     },
 )

@@ -20,9 +20,10 @@ from suite.seeds import Seed
 from tasks.lion_vs_adamw.recipe import distinct, train
 
 SIZES = (64, 64, 64, 10)
-TRAIN, VALIDATION = 900, 400  # the other 497 images test
+SPLIT = (900, 400, 497)  # images to train, to validate, to test
 WRONG = 0.1  # share of the training images with a random label
 NOISE = 0.6  # standard deviation of the noise on a pixel, where the pixels' own is 1
+COPIES = 8  # noisy copies of every held-out image: one would make the test the noisiest part of all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +41,25 @@ class World:
         x, y = [], []
         for index, seed in enumerate(self.seeds):
             stream = seed.stream(f"batch {step}")
-            rows = torch.randint(TRAIN, (size,), generator=stream)
+            rows = torch.randint(SPLIT[0], (size,), generator=stream)
             x.append(self.train[0][index, rows] + NOISE * torch.randn(size, 64, generator=stream))
             y.append(self.train[1][index, rows])
         return torch.stack(x)[self.row], torch.stack(y)[self.row]
 
     def losses(self, model: nn.Module) -> dict[str, Tensor]:
         """Loss [R] on each split, accuracy on the test split."""
-        place = fit.device()
         found = {}
-        for name, (x, y) in (("train", self.train), ("validation", self.validation), ("test", self.test)):
-            labels = y[self.row].to(place)
-            logits = model(x[self.row].to(place))
+        for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test)):
+            logits, labels = self.answers(model, part)
             found[name] = cross_entropy(logits, labels)
             if name == "test":
                 found["accuracy"] = (logits.argmax(-1) == labels).float().mean(1)
         return found
+
+    def answers(self, model: nn.Module, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits [R, n, 10] and labels [R, n] of a split."""
+        x, y = (tensor[self.row].to(fit.device()) for tensor in part)
+        return model(x), y
 
 
 def world(seeds: Sequence[Seed]) -> World:
@@ -64,23 +68,25 @@ def world(seeds: Sequence[Seed]) -> World:
     fit.uses("digits", data.sha256)
     x, y = (torch.cat([part[i] for part in (data.train, data.validation, data.test)]) for i in (0, 1))
     different, row = distinct(seeds)
-    splits: list[list[Tensor]] = [[], []]
+    parts: list[list[tuple[Tensor, Tensor]]] = []
     for seed in different:
         stream = seed.stream("data")
         order = torch.randperm(len(x), generator=stream)
-        noise = NOISE * torch.randn(len(x), 64, generator=stream)
-        noise[:TRAIN] = 0  # drawn anew at every step
-        wrong = torch.rand(TRAIN, generator=stream) < WRONG
-        labels = y[order].clone()
-        labels[:TRAIN] = torch.where(wrong, torch.randint(10, (TRAIN,), generator=stream), labels[:TRAIN])
-        splits[0].append(x[order] + noise)
-        splits[1].append(labels)
-    images, labels = (torch.stack(split) for split in splits)
-    parts = [
-        (images[:, rows].contiguous(), labels[:, rows].contiguous())
-        for rows in (slice(0, TRAIN), slice(TRAIN, TRAIN + VALIDATION), slice(TRAIN + VALIDATION, None))
-    ]
-    return World(seeds=different, row=torch.tensor(row), train=parts[0], validation=parts[1], test=parts[2])
+        images, labels = x[order].split(SPLIT), y[order].split(SPLIT)
+        wrong = torch.rand(SPLIT[0], generator=stream) < WRONG
+        train = torch.where(wrong, torch.randint(10, (SPLIT[0],), generator=stream), labels[0])
+        held_out = [noisy_copies(i, n, stream) for i, n in zip(images[1:], labels[1:], strict=True)]
+        parts.append([(images[0], train), *held_out])
+    train, validation, test = (
+        (torch.stack([x for x, _ in part]), torch.stack([y for _, y in part])) for part in zip(*parts, strict=True)
+    )
+    return World(seeds=different, row=torch.tensor(row), train=train, validation=validation, test=test)
+
+
+def noisy_copies(x: Tensor, y: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Every image and label ``COPIES`` times, each copy under noise of its own."""
+    x = x.repeat(COPIES, 1)
+    return x + NOISE * torch.randn(x.shape, generator=stream), y.repeat(COPIES)
 
 
 def network(seeds: Sequence[Seed]) -> MLP:
@@ -118,8 +124,8 @@ EXPERIMENT = Experiment(
     tune_on="validation",
     tiers={
         "smoke": Tier(seeds=8, tuning_seeds=2, stack=112, sizes={"steps": 60}),
-        "cpu": Tier(seeds=16, tuning_seeds=8, at_most=64, stack=56, sizes={"steps": 300}),
-        "gpu": Tier(seeds=16, tuning_seeds=8, at_most=64, sizes={"steps": 300}),
-        "hub": Tier(seeds=16, tuning_seeds=8, at_most=64, stack=56, sizes={"steps": 300}),
+        "cpu": Tier(seeds=32, tuning_seeds=8, at_most=128, stack=56, sizes={"steps": 300}),
+        "gpu": Tier(seeds=32, tuning_seeds=8, at_most=128, sizes={"steps": 300}),
+        "hub": Tier(seeds=32, tuning_seeds=8, at_most=128, stack=56, sizes={"steps": 300}),
     },
 )

@@ -64,7 +64,7 @@ def flatness(
                     weight = weights[name]
                     size = weight.square().mean(tuple(range(1, weight.ndim)), keepdim=True).sqrt()
                     parameter.copy_(weight + sigma * size * torch.stack(each).to(weight.device))
-                rises[:, index] += (data.losses(model)["test"].cpu() - plain) / tier["draws"]
+                rises[:, index] += (cross_entropy(*data.answers(model, data.test)).cpu() - plain) / tier["draws"]
     sizes = root_mean_square(list(weights.values()))
     return {"rise": rises.tolist(), "loss": plain.tolist(), "size": sizes.tolist()}
 
@@ -119,5 +119,5 @@ WARM = Experiment(
     measure=warmup,
     arms=_arms(64),
     columns=("lr", "decay"),
-    tiers={"smoke": Tier(seeds=4, sizes={"steps": 60}), "cpu": Tier(seeds=16, at_most=64, sizes={"steps": 300})},
+    tiers={"smoke": Tier(seeds=4, sizes={"steps": 60}), "cpu": Tier(seeds=32, at_most=128, sizes={"steps": 300})},
 )

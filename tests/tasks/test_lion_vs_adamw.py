@@ -133,7 +133,7 @@ def test_a_seeds_world_is_its_own() -> None:
             assert torch.equal(theirs[1], theirs[2])
             assert not torch.equal(theirs[0], theirs[1])
     assert torch.equal(alone.batch(2, 8)[0], alone.batch(2, 8)[0])
-    assert [part[1].shape[1] for part in (alone.train, alone.validation, alone.test)] == [900, 400, 497]
+    assert [part[1].shape[1] for part in (alone.train, alone.validation, alone.test)] == [900, 8 * 400, 8 * 497]
 
 
 def test_a_tenth_of_the_training_labels_is_wrong() -> None:
