@@ -251,7 +251,12 @@ def _sync(_options: argparse.Namespace) -> int:
     from suite import home, registry, track
 
     work = home.work()
-    cards = {page.slug: registry.card(page) for page in registry.pages().values()}
+    cards = {}
+    for page in registry.pages().values():
+        try:
+            cards[page.slug] = registry.card(page)
+        except UserError as error:  # its runs are described by the ledgers' own cards then
+            print(f"suite: {error}", file=sys.stderr)
     track.sync(work, work / "trials", work / "runs", home.results(), cards)
     return 0
 

@@ -87,13 +87,12 @@ class _Run:
                     self._measure()
                     rows, choices = self._judge()
             except BaseException as error:
-                invocation.update(
-                    status="killed" if isinstance(error, KeyboardInterrupt) else "failed",
-                    ended=now(),
-                    trials=list(self.used),
-                )
+                status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
+                invocation.update(status=status, ended=now(), trials=list(self.used), reused=self.reused)
                 with contextlib.suppress(UserError):
                     self.store.write_invocation(invocation)
+                if self.tracker is not None:
+                    self.tracker.finish(invocation, None)
                 raise
             book = self._ledger(rows, choices, time.monotonic() - began)
             file = self._write(book)
@@ -107,6 +106,7 @@ class _Run:
                 trials=list(self.used),
                 reused=self.reused,
                 ledger=_relative(file),
+                ledger_hash=ledger.read(file)["hash"],
             )
             self.store.write_invocation(invocation)
             made = self._report(file)

@@ -1,23 +1,18 @@
 """What MLflow shows of a run, and that a database rebuilt from the files shows the same."""
 
-import os
-import subprocess
-import sys
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from suite.errors import UserError
+from suite.canonical import canonical
+from suite.track import Tracker, sync, tracking_uri
 from suite.track import invocation as about
-from suite.track import sync, tracking_uri
-from suite.track.entries import keys_of, label, milliseconds, short, trial, tuning, tuning_table
-from suite.track.owner import dead, identity
-from suite.track.place import artifact_location, database_file, environment, own_database, shown
-from suite.track.points import MOST_POINTS, evenly, points, safe_key, safe_keys
-from tests.track_world import RATES, SLUG, Files, begun, card, client_of, files, invocation, picture, record, records
+from suite.track.entries import keys_of, short, tuning_table
+from suite.track.points import MOST_POINTS
+from tests.track_look import client_of, picture
+from tests.track_world import RATES, SLUG, Files, begun, card, files, invocation, record, records
 
 VERDICT = [one for one in records() if one["seed"]["purpose"] == "verdict"]
 TUNING = [one for one in records() if one["seed"]["purpose"] == "tune"]
@@ -151,8 +146,6 @@ def test_sync_again_changes_nothing(shown_run: Files) -> None:
 
 
 def test_a_partial_database_is_completed(shown_run: Files, tmp_path: Path) -> None:
-    from suite.track import Tracker
-
     other = files(tmp_path)
     final, used = invocation(records()), records()
     other.keep(used, final)
@@ -194,6 +187,14 @@ def test_reused_trials_are_shown_once_under_the_run_that_measured_them(tmp_path:
     assert without_artifacts(look(other)) == without_artifacts(look(made))
     held = [run[-1] for run in look(other)[0][2] if "suite.invocation" in run[1]]
     assert sorted("lion_vs_made_up.json" in one for one in held) == [False, True]  # a ledger is the latest run's only
+    for one in told:  # records that name their ledger by its hash share the same one
+        one["ledger_hash"] = "same"
+    made.write(made.ledger, canonical({**json.loads(made.ledger.read_text()), "hash": "same"}))
+    made.keep([], *told)
+    named = files(tmp_path / "named")
+    made.fill(named.home)
+    held = [run[-1] for run in look(named)[0][2] if "suite.invocation" in run[1]]
+    assert all("lion_vs_made_up.json" in one and "report.pdf" in one for one in held)
     late = files(tmp_path / "late")  # here the older run is written last
     late.live(told[1], new, reused=first)
     made.fill(late.home)
@@ -234,164 +235,6 @@ def test_damaged_records_are_named_and_left_out(tmp_path: Path) -> None:
     assert any(str(victim) in line for line in said)
 
 
-# --- Processes that died ------------------------------------------------------------------------------
-
-CHILD = """
-import os, sys
-from pathlib import Path
-from suite.track.database import open_client
-from suite.track.write import Writer
-from tests.track_world import begun, card, invocation, records
-home = Path(sys.argv[1])
-writer = Writer(open_client(home), home)
-writer.begin(begun(invocation(records())), card())
-writer.trials(records()[3:4])
-torn = {"suite.trial": "f" * 64, "mlflow.parentRunId": writer.run_id}
-writer.client.create_run(writer.experiment_id, 1, torn, "half")
-print("here", flush=True)
-sys.stdin.read() if sys.argv[2] == "live" else os._exit(9)
-"""
-
-
-def _writer(home: Path, mode: str) -> subprocess.Popen[bytes]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(home), mode],
-        env=environment(home, os.environ),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert child.stdout is not None
-    assert b"here" in child.stdout.read(4)
-    return child
-
-
-def test_what_a_dead_process_left_running_is_closed_at_the_next_start(tmp_path: Path) -> None:
-    made = files(tmp_path)
-    with _writer(made.home, "dead") as child:
-        child.wait()
-    final = invocation(records(seeds=1), number=2)
-    made.keep(records(seeds=1), final)
-    made.live(final, records(seeds=1))
-    runs = look(made)[0][2]
-    assert not any("'RUNNING'" in run[0] or "'half'" in run[0] for run in runs)
-    (killed,) = [run for run in runs if "'KILLED'" in run[0]]
-    assert "('suite.invocation', '20261122-1401-aaaa')" in killed[1]
-
-
-def test_what_a_live_process_or_somebody_else_writes_is_left_alone(tmp_path: Path) -> None:
-    made = files(tmp_path)
-    with client_of(tracking_uri(made.home)) as client:
-        client.create_run(client.create_experiment("not ours"), run_name="theirs")
-    with _writer(made.home, "live") as child:
-        final = invocation(records(seeds=1), number=2)
-        made.keep(records(seeds=1), invocation(records(seeds=1)), final)
-        made.live(final, [])
-        _, said = made.fill()
-        assert any(line.endswith("is being written by its own run") for line in said)
-        child.kill()
-    with client_of(tracking_uri(made.home)) as client:
-        found = client.search_runs(["1", "2"], "attributes.status = 'RUNNING'")
-        assert sorted(run.info.run_name for run in found) == ["cpu · 2026-11-22 14:01", "half", "theirs"]
-    made.fill()
-    with client_of(tracking_uri(made.home)) as client:
-        found = client.search_runs(["1", "2"], "attributes.status = 'RUNNING'")
-        assert [run.info.run_name for run in found] == ["theirs"]
-
-
-def test_identities() -> None:
-    me = identity()
-    host, boot, namespace, pid, start = me.split("|")
-    assert not dead(me)
-    assert dead("|".join((host, boot, namespace, pid, str(int(start) + 1))))  # the number was given again
-    assert dead("|".join((host, "an-earlier-boot", namespace, pid, start)))
-    assert not dead("|".join((host, boot, "another-container", "999999999", start)))
-    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    with gone:
-        theirs = identity(gone.pid)
-        assert not dead(theirs)
-    assert dead(theirs)
-
-
-# --- Shapes -------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 5000), st.integers(2, 300))
-def test_evenly(length: int, most: int) -> None:
-    found = evenly(length, most)
-    assert len(found) == min(length, most) == len(set(found))
-    assert found == sorted(found)
-    if length:
-        assert (found[0], found[-1]) == (0, length - 1)
-
-
-@given(st.lists(st.text(max_size=300), max_size=8, unique=True))
-def test_every_name_becomes_a_key_that_mlflow_accepts(names: list[str]) -> None:
-    from mlflow.utils.validation import _validate_metric_name, _validate_param, _validate_tag_name
-
-    safe = safe_keys((name, "x") for name in names)
-    assert len(safe) == len(names)
-    for key in safe:
-        _validate_metric_name(key)
-        _validate_param(key, "x")
-        _validate_tag_name(key)
-
-
-scalars = st.one_of(
-    st.booleans(), st.integers(), st.floats(), st.sampled_from(["NaN", "Infinity", "-Infinity", "word"])
-)
-
-
-@given(st.dictionaries(st.text(max_size=9), st.one_of(scalars, st.lists(scalars), st.lists(st.lists(scalars)))))
-def test_no_metric_is_lost_in_silence(metrics: dict[str, Any]) -> None:
-    found, hidden = points(metrics)
-    assert set(hidden) <= set(metrics)
-    assert all(isinstance(point.value, float) and abs(point.value) != float("inf") for point in found)
-    keys = {point.key.split("/")[0] for point in found} | {safe_key(name) for name in hidden}
-    assert len(found) >= len(metrics) - len(hidden)
-    assert bool(keys) == bool(metrics)
-
-
-def test_rows_become_curves_and_the_rest_is_named() -> None:
-    entry = trial(record("counting", "only", {}, {}, "verdict", 0), card())
-    assert {point.key for point in entry.points} == {"hits", "exact", "cells/0", "cells/1", "seconds"}
-    assert entry.tags["suite.not_shown"] == "huge"
-    assert points({"deep": [[[1]]], "many": [[1]] * 50, "none": []}) == ([], ["deep", "many", "none"])
-
-
-def test_steps_follow_the_grid_and_undeclared_settings_follow_it() -> None:
-    group = [record("digits", "lion", {"batch": 8}, {"lr": lr}, "tune", 0) for lr in (1e-3, 0.5, 1e-4)]
-    entry = tuning(group, card())
-    assert [(p.step, p.value) for p in entry.points if p.key == "setting/lr"] == [(0, 1e-4), (2, 1e-3), (3, 0.5)]
-    assert [p.step for p in tuning(group, None).points if p.key == "val"] == [0, 1, 2]
-
-
-def test_a_large_grid_keeps_every_key() -> None:
-    group = [record("digits", "lion", {"batch": 8}, {"lr": 1e-6 * i}, "tune", 0) for i in range(1, 1001)]
-    tags = tuning(group, card()).tags
-    assert keys_of(tags) == {short(one["key"]) for one in group}
-    assert all(len(value) <= 8000 for value in tags.values())
-
-
-def test_a_tuning_run_lasts_from_its_first_trial_to_its_last() -> None:
-    group = [record("digits", "lion", {"batch": 8}, {"lr": lr}, "tune", 0) for lr in RATES]
-    group[0] |= {"written": "2026-11-22T14:00:10Z", "seconds": 4.0}
-    group[2] |= {"written": "2026-11-22T14:00:30Z", "seconds": 1.0}
-    group[1] |= {"written": "2026-11-22T14:00:20Z", "seconds": 2.0}
-    entry = tuning(group, card())
-    ten = milliseconds("2026-11-22T14:00:10Z")
-    assert (entry.start, entry.end) == (ten - 4_000, ten + 20_000)
-
-
-def test_labels() -> None:
-    one = record("digits", "lion", {"batch": 64, "arch": "mlp"}, {"lr": 0.1}, "aa", 7)
-    assert label(one, card()) == "digits · lion · arch mlp · batch 64 · aa s7"
-
-
-def test_times() -> None:
-    assert milliseconds("2026-11-22T14:03:11Z") == milliseconds("2026-11-22T15:03:11+01:00") == 1795356191000
-
-
 def test_more_than_one_batch_arrives_whole(tmp_path: Path) -> None:
     made = files(tmp_path)
     one = record("digits", "lion", {"batch": 8}, {"lr": 3e-4}, "verdict", 0)
@@ -403,26 +246,6 @@ def test_more_than_one_batch_arrives_whole(tmp_path: Path) -> None:
         assert len(run.data.metrics) == 1500 + 2
         assert len(run.data.params) == 250 + 3
         assert len(client.get_metric_history(run.info.run_id, "curve")) == MOST_POINTS
-
-
-# --- Places ------------------------------------------------------------------------------------------
-
-
-def test_where_mlflow_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert tracking_uri(Path("work")) == f"sqlite:///{tmp_path}/work/mlflow.db"
-    assert own_database(Path("work")) == tmp_path / "work" / "mlflow.db"
-    assert artifact_location(tmp_path, tracking_uri(tmp_path), "a") == f"file://{tmp_path}/artifacts/a"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    assert tracking_uri(tmp_path) == "http://127.0.0.1:5000"
-    assert own_database(tmp_path) is None
-    assert artifact_location(tmp_path, tracking_uri(tmp_path), "a") is None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here.db")  # relative to where the user is, not to where we go
-    assert database_file(tracking_uri(tmp_path)) == tmp_path / "here.db"
-    assert shown("postgresql://me:secret@db/x") == "postgresql://me:***@db/x"
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    with pytest.raises(UserError, match="SUITE_HOME"):
-        tracking_uri(tmp_path / "100%")
 
 
 def test_a_folder_called_mlruns_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

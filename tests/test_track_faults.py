@@ -1,9 +1,6 @@
 """Losing MLflow costs one line: whatever is wrong with it, the run goes on, and ``sync`` rebuilds what is missing."""
 
-import json
 import os
-import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -16,12 +13,10 @@ from typing import Any
 import pytest
 
 from suite.errors import UserError
-from suite.track import Tracker, dashboard, sync, tracking_uri
+from suite.track import Tracker, sync, tracking_uri
 from suite.track.place import environment
-from tests.track_world import SLUG, Files, begun, card, client_of, files, invocation, picture, records
-
-USED = records(seeds=1)
-RUNS = 1 + 4 + 1 + 4  # the invocation, four digits, one counting, four tuning groups
+from tests.track_look import one_line, picture, run_names, wait_for
+from tests.track_world import RUNS, SLUG, USED, begun, card, files, invocation, kept
 
 
 @pytest.fixture(autouse=True)
@@ -37,26 +32,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
         made = files(tmp_path_factory.mktemp("whole"))
         made.live(invocation(USED), USED)
         return picture(tracking_uri(made.home))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-def kept(base: Path, *, fresh: bool = False) -> Files:
-    made = files(base, fresh=fresh)
-    made.keep(USED, invocation(USED))
-    return made
-
-
-def one_line(warned: list[str]) -> str:
-    (line,) = warned
-    assert "\n" not in line
-    assert len(line) < 400
-    assert line.startswith("MLflow: ")
-    assert line.endswith("To fill MLflow from them: suite sync")
-    return line
 
 
 # --- The database ---------------------------------------------------------------------------------
@@ -76,13 +51,7 @@ def _newer(path: Path) -> None:
     connection.close()
 
 
-def _lost_table(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE metrics")
-    connection.close()
-
-
-@pytest.mark.parametrize("harm", [_truncate, _garbage, _newer, _lost_table])
+@pytest.mark.parametrize("harm", [_truncate, _garbage, _newer])
 def test_a_database_beyond_use_costs_one_line_and_sync_makes_a_new_one(
     tmp_path: Path, harm: Callable[[Path], None], whole: list[Any]
 ) -> None:
@@ -129,7 +98,7 @@ def test_a_database_deleted_in_mid_run_does_not_stop_the_run(tmp_path: Path, who
     tracker = Tracker(made.home, warn=warned.append)
     tracker.begin(begun(invocation(USED)), card())
     tracker.trials(USED[:3])
-    _wait(lambda: len(_names(made.home)) > 1)
+    wait_for(lambda: len(run_names(made.home)) > 1)
     for path in made.home.glob("mlflow.db*"):
         path.unlink()
     tracker.trials(USED[3:])
@@ -140,20 +109,6 @@ def test_a_database_deleted_in_mid_run_does_not_stop_the_run(tmp_path: Path, who
     assert made.fill()[0] == 0
     (found,) = picture(tracking_uri(made.home))
     assert {run[0] for run in found[2]} >= {run[0] for run in whole[0][2]} or not warned
-
-
-def _names(home: Path) -> list[str]:
-    with sqlite3.connect(f"file:{home}/mlflow.db?mode=ro", uri=True, timeout=20) as connection:
-        found = [name for (name,) in connection.execute("SELECT name FROM runs")]
-    connection.close()
-    return found
-
-
-def _wait(condition: Callable[[], bool], patience: float = 60) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_read_only_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,150 +187,3 @@ def test_a_server_that_accepts_and_never_answers(tmp_path: Path, monkeypatch: py
     assert "has not answered" in one_line(warned)
     assert tracker._child is not None
     assert tracker._child.poll() is not None
-
-
-# --- The process beside the run -------------------------------------------------------------------
-
-
-def test_the_process_beside_the_run_is_killed(tmp_path: Path, whole: list[Any]) -> None:
-    made = kept(tmp_path)
-    warned: list[str] = []
-    tracker = Tracker(made.home, warn=warned.append)
-    tracker.begin(begun(invocation(USED)), card())
-    tracker.trials(USED[:3])
-    assert tracker._child is not None
-    os.kill(tracker._child.pid, signal.SIGKILL)
-    for one in USED[3:]:
-        tracker.trials([one])
-        time.sleep(0.01)
-    tracker.finish(invocation(USED), made.ledger)
-    assert not tracker.close(100)
-    assert tracker.lost
-    one_line(warned)
-    made.fill()
-    assert [one[2] for one in picture(tracking_uri(made.home))] == [one[2] for one in whole]
-
-
-def test_a_run_that_dies_delivers_what_it_handed_over_and_is_closed_as_killed(tmp_path: Path) -> None:
-    made = kept(tmp_path)
-    program = (
-        "import os, sys, time; from pathlib import Path; from suite.track import Tracker\n"
-        "from tests.test_track_faults import _names\n"
-        "from tests.track_world import begun, card, invocation, records\n"
-        "tracker = Tracker(Path(sys.argv[1])); used = records(seeds=1)\n"
-        "tracker.begin(begun(invocation(used)), card()); tracker.trials(used)\n"
-        "while len(_names(Path(sys.argv[1]))) < 2: time.sleep(0.01)\n"
-        "heavy = {'mlflow', 'sqlalchemy', 'numpy', 'torch'} & set(sys.modules)\n"
-        "print(tracker._child.pid, *heavy, flush=True); os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, env=os.environ
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert done.stdout.strip().isdigit()  # nothing heavy in the process of the run
-    _wait(lambda: not Path(f"/proc/{done.stdout.strip()}").exists())
-    (found,) = picture(tracking_uri(made.home))
-    assert len(found[2]) == RUNS
-    assert sum("'KILLED'" in run[0] for run in found[2]) == 1
-    assert sum("'FINISHED'" in run[0] for run in found[2]) == RUNS - 1
-
-
-def test_a_stopped_run_with_values_that_json_does_not_know(tmp_path: Path) -> None:
-    made = kept(tmp_path)
-    one = {**USED[-1], "metrics": {"nan": float("nan"), "inf": float("inf"), "path": Path("x")}}
-    warned: list[str] = []
-    tracker = Tracker(made.home, warn=warned.append)
-    tracker.begin({**begun(invocation([one])), "argv": [Path("suite"), "run"]}, card())
-    assert tracker._child is not None
-    assert os.getsid(tracker._child.pid) != os.getsid(0)  # Ctrl-C reaches the run only
-    tracker.trials([one])
-    tracker.finish({**invocation([one]), "status": "killed"}, None)
-    assert tracker.close(100)
-    assert warned == []
-    with client_of(tracking_uri(made.home)) as client:
-        (run,) = client.search_runs(["1"], "tags.seed = '0'")
-        (parent,) = client.search_runs(["1"], "tags.outcome = 'reproduced'")
-    assert run.data.metrics["nan"] != run.data.metrics["nan"]
-    assert run.data.tags["suite.not_shown"] == "inf, path"
-    assert parent.info.status == "KILLED"
-
-
-# --- No mlflow ------------------------------------------------------------------------------------
-
-WITHOUT = """
-import json, sys
-from pathlib import Path
-from suite.errors import UserError
-from suite.track import Tracker, available, dashboard, sync
-home, warned = Path(sys.argv[1]), []
-tracker = Tracker(home, warn=warned.append)
-tracker.begin({"id": "x"}, {})
-tracker.trials([{"key": "y"}])
-tracker.finish({"id": "x"}, None)
-closed = tracker.close(100)
-said = []
-for call in (lambda: sync(home, home, home, home), lambda: dashboard(home)):
-    try:
-        call()
-    except UserError as error:
-        said.append(str(error))
-print(json.dumps([available(), warned, closed, said]))
-"""
-
-
-def test_without_mlflow_the_run_goes_on(tmp_path: Path) -> None:
-    program = [sys.executable, "-S", "-c", WITHOUT, str(tmp_path)]  # -S: no site-packages, so no mlflow
-    done = subprocess.run(program, capture_output=True, text=True, check=True, env=os.environ)
-    there, warned, closed, said = json.loads(done.stdout)
-    assert (there, closed) == (False, False)
-    assert "mlflow is not installed" in one_line(warned)
-    assert [line.split(",")[0] for line in said] == ["mlflow is not installed"] * 2
-
-
-def test_an_mlflow_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = kept(tmp_path)
-    broken = tmp_path / "path" / "mlflow"
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text("raise ImportError('no such wheel')")
-    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
-    assert "mlflow cannot be imported (no such wheel)" in one_line(made.beside(invocation(USED), USED))
-
-
-# --- The dashboard --------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def _stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' own process shall not become a server."""
-
-    def stay(*words: Any) -> None:
-        raise AssertionError(f"would have become {words}")
-
-    monkeypatch.setattr(os, "execve", stay)
-
-
-def test_a_dashboard_over_a_damaged_database_says_how_to_repair_it(tmp_path: Path) -> None:
-    made = kept(tmp_path)
-    _garbage(made.home / "mlflow.db")
-    with pytest.raises(UserError, match=r"not a database; repair it with: suite sync$"):
-        dashboard(made.home, free_port())
-
-
-def test_a_taken_port_is_said_with_a_free_one(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=rf"port {port} is taken .*; try: suite dashboard --port \d+"):
-            dashboard(tmp_path, port)
-    with pytest.raises(UserError, match="between 1 and 65535"):
-        dashboard(tmp_path, 0)
-    with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.1"):
-        dashboard(tmp_path, port, "192.0.2.1")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_server_of_the_users_has_its_own_dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-    said: list[str] = []
-    dashboard(tmp_path, say=said.append)
-    assert said == ["MLFLOW_TRACKING_URI is set; its server shows the runs: http://me:***@127.0.0.1:9"]
-    shutil.rmtree(tmp_path)

@@ -1,7 +1,6 @@
-"""A small made-up store for the MLflow tests, and a way to look at everything that MLflow holds of it."""
+"""A small made-up store for the MLflow tests: records, invocations, and the folders that hold them."""
 
 import atexit
-import contextlib
 import functools
 import json
 import os
@@ -9,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from suite.track import Tracker, tracking_uri
 from suite.track.feed import follow
 from suite.track.place import environment
 from suite.track.rebuild import rebuild
+from tests.track_look import quiet
 
 Told = dict[str, Any]
 
@@ -189,20 +187,6 @@ class Files:
         return done.written, said
 
 
-@contextlib.contextmanager
-def quiet(uri: str) -> Iterator[None]:
-    """Use mlflow in this process: its own warnings are not ours to mend, and connections are closed afterwards."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-            if uri in SqlAlchemyStore._engine_map:
-                SqlAlchemyStore._engine_map[uri].dispose()
-
-
 @functools.cache
 def _template() -> Path:
     """A database with its tables and nothing in it; making one takes seconds, copying it milliseconds."""
@@ -228,43 +212,12 @@ def files(base: Path, *, fresh: bool = False) -> Files:
     return found
 
 
-@contextlib.contextmanager
-def client_of(uri: str) -> Iterator[Any]:
-    """A client of this process."""
-    with quiet(uri):
-        from mlflow.tracking.client import MlflowClient
-
-        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+USED = records(seeds=1)
+RUNS = 1 + 4 + 1 + 4  # what they become: the invocation, four digits, one counting, four tuning groups
 
 
-def picture(uri: str) -> list[Any]:
-    """Everything that MLflow holds, without the names it gives by itself: equal pictures, equal dashboards."""
-    with client_of(uri) as client:
-        found = []
-        for experiment in client.search_experiments():
-            runs = list(client.search_runs([experiment.experiment_id], max_results=5000))
-            parents = {run.info.run_id: run.data.tags.get("suite.invocation") for run in runs}
-            found.append((experiment.name, dict(experiment.tags), sorted(_run(client, run, parents) for run in runs)))
-        return sorted(found, key=lambda one: one[0])
-
-
-def _run(client: Any, run: Any, parents: dict[str, Any]) -> tuple[str, ...]:
-    tags = {**run.data.tags}
-    if "mlflow.parentRunId" in tags:
-        tags["mlflow.parentRunId"] = parents[tags["mlflow.parentRunId"]]
-    history = {
-        key: [(m.step, repr(m.value), m.timestamp) for m in client.get_metric_history(run.info.run_id, key)]
-        for key in run.data.metrics
-    }
-    inputs = [(d.dataset.name, d.dataset.digest, [(t.key, t.value) for t in d.tags]) for d in run.inputs.dataset_inputs]
-    info = (run.info.run_name, run.info.status, run.info.start_time, run.info.end_time, run.info.lifecycle_stage)
-    held = _artifacts(client, run.info.run_id) if "suite.invocation" in tags else {}
-    return tuple(
-        repr(part) for part in (info, sorted(tags.items()), sorted(run.data.params.items()), history, inputs, held)
-    )
-
-
-def _artifacts(client: Any, run_id: str) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(client.download_artifacts(run_id, "", folder))
-        return {str(p.relative_to(base)): digest(p.read_bytes().hex()) for p in sorted(base.rglob("*")) if p.is_file()}
+def kept(base: Path, *, fresh: bool = False) -> Files:
+    """A working copy that holds one finished invocation and its trials."""
+    found = files(base, fresh=fresh)
+    found.keep(USED, invocation(USED))
+    return found

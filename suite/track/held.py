@@ -22,7 +22,6 @@ class Held:
         self.trials = {one["key"]: one for one in _sound(sorted((trials / slug).glob("*/*.json")), slug, _TRIAL, say)}
         found = _sound(sorted((runs / slug).glob("*.json")), slug, _INVOCATION, say)
         self.invocations = sorted(found, key=lambda one: (str(one["started"]), str(one["id"])))
-        # A ledger and the artifacts made of it are written over by the next run: they belong to the latest only.
         self._latest = {one["tier"]: one["id"] for one in self.invocations if one.get("ledger")}
         self._finished = {one["tier"]: one["id"] for one in self.invocations if one.get("status") == "finished"}
 
@@ -48,17 +47,21 @@ class Held:
         return self._finished.get(one["tier"]) == one["id"]
 
     def ledger(self, one: Mapping[str, Any]) -> Path | None:
-        """The ledger of an invocation, if it is the latest of its tier and the file still holds the same rule."""
-        if self._latest.get(one["tier"]) == one["id"]:
-            for path, found in _ledgers(self.results):
-                if all(found.get(name) == one.get(name) for name in ("slug", "tier", "rule_hash")):
-                    return path
+        """The file of an invocation's ledger, if it still is that ledger: the next run writes over it.
+
+        A record that names its ``ledger_hash`` is compared by that, another one must be the latest under the same rule.
+        """
+        latest = self._latest.get(one["tier"]) == one["id"]
+        for path, found in _ledgers(self.results):
+            if all(found.get(name) == one.get(name) for name in ("slug", "tier", "rule_hash")) and (
+                found.get("hash") == one["ledger_hash"] if one.get("ledger_hash") else latest
+            ):
+                return path
         return None
 
     def artifacts(self, one: Mapping[str, Any]) -> list[Path]:
-        """The figures and the report that the invocation's record names; relative paths start at the project's root."""
-        latest = self._latest.get(one["tier"]) == one["id"]
-        return [Path(ROOT, path) for path in one.get("artifacts") or ()] if latest else []
+        """The figures and the report that the record names, made of its ledger; relative paths start at the root."""
+        return [Path(ROOT, path) for path in one.get("artifacts") or ()] if self.ledger(one) else []
 
 
 def cards_of(results: Path) -> dict[str, Any]:

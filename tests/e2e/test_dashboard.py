@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from suite.track.place import environment
-from tests.e2e.test_mlflow_server import free_port
+from tests.track_look import free_port
 from tests.track_world import SLUG, files, invocation, records
 
 CHROMIUM = next(

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +13,11 @@ import pytest
 
 from suite.track import Tracker, sync, tracking_uri
 from suite.track.place import environment
-from tests.track_world import begun, card, client_of, files, invocation, picture, records
+from tests.track_look import client_of, free_port, picture
+from tests.track_world import begun, card, files, invocation, records
 
 pytestmark = pytest.mark.e2e
 USED = records(seeds=1)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
-"""Rotary positions (Su et al., arXiv:2104.09864): frequencies, the rotation, and the cosine sum that a base is judged by.
+"""Rotary positions (Su et al., arXiv:2104.09864): frequencies, the rotation, and the cosine sum that a base is judged
+by.
 
-Letters: T positions, D numbers of a head, P = D / 2 pairs.  Pairs are neighbours, (x_0, x_1), (x_2, x_3), ..., as in the paper.
-Scaling, interpolation and windows are changes of ``positions`` or ``frequencies``; the rotation stays the same.
+Letters: T positions, D numbers of a head, P = D / 2 pairs.  Pairs are neighbours, (x_0, x_1), (x_2, x_3), ..., as in
+the paper.  Scaling, interpolation and windows are changes of ``positions`` or ``frequencies``; the rotation stays the
+same.
 """
 
 import torch
@@ -28,11 +30,12 @@ def frequencies(width: int, base: float, *, rotated: int | None = None) -> Tenso
 
 
 def rotate(x: Tensor, positions: Tensor, frequencies: Tensor) -> Tensor:
-    """Turn pair i of x [..., T, D] at position t by the angle t theta_i: (x_2i + j x_2i+1) e^(j t theta_i) (equation 34).
+    """Turn pair i of x [..., T, D] at position t by the angle t theta_i: (x_2i + j x_2i+1) e^(j t theta_i) (equation
+    34).
 
-    ``positions`` are whole or fractional, [T] or any shape that broadcasts against x [..., T]; ``frequencies`` [D/2].  Angles
-    are float64, the product has at least float32, the result the type of x.  Then <rotate(q, m), rotate(k, n)> depends on
-    m - n alone.
+    ``positions`` are whole or fractional, [T] or any shape that broadcasts against x [..., T]; ``frequencies`` [D/2].
+    Angles are float64, the product has at least float32, the result the type of x.  Then <rotate(q, m), rotate(k, n)>
+    depends on m - n alone.
 
     >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     >>> rotate(x, torch.tensor([0, 1]), frequencies(2, 1e4))
@@ -53,8 +56,8 @@ def rotate(x: Tensor, positions: Tensor, frequencies: Tensor) -> Tensor:
 def cosine_sum(distances: Tensor, frequencies: Tensor) -> Tensor:
     """f(m) = sum_i cos(m theta_i) for every m of ``distances`` [...]: [...] (float64).
 
-    For queries and keys with independent components of variance s^2, 2 s^2 f(m) is how much a key that is a noisy copy of the
-    query scores above an unrelated one at distance m on average (kexue.fm/archives/10122; arXiv:2405.14591).
+    For queries and keys with independent components of variance s^2, 2 s^2 f(m) is how much a key that is a noisy copy
+    of the query scores above an unrelated one at distance m on average (kexue.fm/archives/10122; arXiv:2405.14591).
 
     >>> cosine_sum(torch.tensor([0, 3]), frequencies(4, 100.0))
     tensor([ 2.0000, -0.0347], dtype=torch.float64)
