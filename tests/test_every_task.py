@@ -142,14 +142,13 @@ def filled(entry: Any, by: float, most: Any) -> Any:
 
 
 def planted(trial: dict[str, Any], clauses: list[dict[str, Any]], by: float) -> None:
-    """Move what the headline reads: numbers by a lot, counts to none or all."""
+    """Move what the headline reads, each metric once: numbers by a lot, counts to none or all."""
+    read = [p for p in fields(clauses, "metric", "count") if p.get("experiment") in ("", None, trial["experiment"])]
+    parts = {part.get("metric") or part["count"]: part for part in read}
     metrics = trial["metrics"]
-    for part in fields(clauses, "metric", "count"):
-        name = part.get("metric") or part["count"]
-        if name in metrics and part.get("experiment") in ("", None, trial["experiment"]):
-            metrics[name] = (
-                filled(metrics[name], by, metrics[part["out_of"]]) if "out_of" in part else shifted(metrics[name], by)
-            )
+    for name in parts.keys() & metrics.keys():
+        most = parts[name].get("out_of")
+        metrics[name] = filled(metrics[name], by, metrics[most]) if most else shifted(metrics[name], by)
 
 
 def test_the_headline_can_win_and_can_lose(module: str) -> None:

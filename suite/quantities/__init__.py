@@ -19,7 +19,7 @@ that all hold together with probability 1 - alpha.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,16 +60,45 @@ class Across(Quantity):
 
     def evidence(self, results: Readable) -> list[Evidence]:
         found: list[Evidence] = []
-        for member in self.members:
+        for member, name in zip(self.members, self.names(), strict=True):
             for item in member.evidence(results):
-                found.append(dataclasses.replace(item, label=f"{member}: {item.label}" if item.label else str(member)))
+                known = not item.label or item.label in name.split(", ")
+                found.append(dataclasses.replace(item, label=name if known else f"{name}: {item.label}"))
         return found
+
+    def names(self) -> list[str]:
+        """What sets each member apart from the others, in a few words; all its words where that is not enough.
+
+        >>> across(mean("a", "x"), mean("a", "y")).names(), across(mean("a"), prediction("b")).names()[0]
+        (['x', 'y'], 'mean a')
+        """
+        found = [member.to_json() for member in self.members]
+        differing = self._differing(found)
+        short = [", ".join(filter(None, (_words(one.get(key)) for key in differing))) for one in found]
+        return short if all(short) and len(set(short)) == len(short) else list(map(str, self.members))
+
+    @staticmethod
+    def _differing(found: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The fields in which quantities of one kind differ; none for quantities of several kinds."""
+        if len({one["quantity"] for one in found}) > 1:
+            return []
+        keys = dict.fromkeys(key for one in found for key in one)
+        return [key for key in keys if any(one.get(key) != found[0].get(key) for one in found)]
 
     def to_json(self) -> dict[str, Any]:
         return {"quantity": self.name, "members": [member.to_json() for member in self.members]}
 
     def __str__(self) -> str:
+        differing = self._differing([member.to_json() for member in self.members])
+        if differing and set(differing) <= {"experiment", "at"}:  # the same words at several places
+            nowhere: dict[str, Any] = {key: "" if key == "experiment" else {} for key in differing}
+            what = dataclasses.replace(self.members[0], **nowhere)
+            return f"{what} in {'; '.join(self.names())}"
         return "; ".join(map(str, self.members))
+
+
+def _words(field: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in field.items()) if isinstance(field, Mapping) else str(field or "")
 
 
 def across(*members: Quantity) -> Across:
