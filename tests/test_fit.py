@@ -536,7 +536,7 @@ def test_nothing_but_the_learner_imports_lightning():
         if name.startswith("suite")
         and any(getattr(v, "__name__", "").startswith("lightning") for v in vars(module).values())
     ]
-    assert set(importers) <= {"suite.learner"}
+    assert set(importers) <= {"suite.learner", "suite.preload"}  # preload only warms the server that workers fork from
 
 
 @pytest.mark.gpu
