@@ -56,9 +56,10 @@ def _from_page(module: str, wanted: set[str], root: Path, parts: dict[str, str])
         node = definitions[name]
         if isinstance(node, ast.Import | ast.ImportFrom):
             node = _just(node, name)  # the other names of the same import line are none of our business
+        parts[f"{module}:{name}"] = _hash(node)  # before following it: the files of a page may import each other
+        if isinstance(node, ast.Import | ast.ImportFrom):
             for target, names in _imports(node, module, path):
                 _follow(target, names, root, parts)
-        parts[f"{module}:{name}"] = _hash(node)
         queue.extend(other for other in _names(node) if other in definitions)
 
 

@@ -107,3 +107,16 @@ def test_a_page_in_a_folder_follows_its_other_files(project: Path) -> None:
     assert code_hash("tasks.book.part:measure", project)[0] == first, "spare is not reached"
     (folder / "sums.py").write_text("def total(x):\n    return 7\n\ndef spare(x):\n    return 3\n")
     assert code_hash("tasks.book.part:measure", project)[0] != first
+
+
+def test_files_that_import_each_other_come_to_an_end(project: Path) -> None:
+    folder = project / "tasks/ring"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from tasks.ring import left\n\nTASK = left.measure\n")
+    (folder / "left.py").write_text(
+        "from tasks.ring import right\n\ndef measure(seeds, tier):\n    return right.turn()\n"
+    )
+    (folder / "right.py").write_text("from tasks.ring import left\n\ndef turn():\n    return left\n")
+    total, parts = code_hash("tasks.ring.left:measure", project)
+    assert any("right" in name for name in parts)
+    assert total == code_hash("tasks.ring.left:measure", project)[0]

@@ -23,8 +23,8 @@ def real(value: Any) -> float | None:
 def number(value: Any, digits: int = 4) -> str:
     """``digits`` significant digits; powers of ten outside 0.001 .. 999 999.
 
-    >>> number(0.123456), number(-12), number(3.1e-7), number(None), number(1234567)
-    ('0.1235', '−12', '3.1×10⁻⁷', '–', '1.235×10⁶')
+    >>> number(0.123456), number(-12), number(3.1e-7), number(None), number(1234567), number(230000)
+    ('0.1235', '−12', '3.1×10⁻⁷', '–', '1.235×10⁶', '230000')
     """
     found = real(value)
     if found is None or math.isnan(found):
@@ -36,7 +36,8 @@ def number(value: Any, digits: int = 4) -> str:
     if found == int(found) and abs(found) < 1e5:
         return _minus(str(int(found)))
     if 1e-3 <= abs(found) < 1e6:
-        return _minus(f"{found:.{max(digits - 1 - math.floor(math.log10(abs(found))), 0)}f}".rstrip("0").rstrip("."))
+        text = f"{found:.{max(digits - 1 - math.floor(math.log10(abs(found))), 0)}f}"
+        return _minus(text.rstrip("0").rstrip(".") if "." in text else text)  # the zeros of 230000 stay
     return _power(found, digits)
 
 
