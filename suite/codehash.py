@@ -14,7 +14,15 @@ from pathlib import Path
 from suite.home import ROOT
 
 # The judge's and the record keeper's modules cannot change what a trial measures.
-_NOT_MEASURING = {"suite.claims", "suite.quantities", "suite.figures", "suite.errors", "suite.canonical"}
+_NOT_MEASURING = {
+    "suite.claims",
+    "suite.quantities",
+    "suite.figures",
+    "suite.errors",
+    "suite.canonical",
+    "suite.codehash",
+    "suite.home",
+}
 
 
 def code_hash(measure: str, root: Path = ROOT) -> tuple[str, dict[str, str]]:

@@ -45,6 +45,7 @@ def rehearse(
     seeds).
     """
     from suite.judge import judge
+    from suite.trained import shelf
 
     task: Task = importlib.import_module(module).TASK
     whole = declare.card(task, module, "")
@@ -52,15 +53,16 @@ def rehearse(
     code = {e["name"]: "rehearsal" for e in card["experiments"]}
     plan = Plan(card, tier, code, {"versions": {}, "machine": {}}, seeds, names, sizes or {})
     used: dict[str, dict[str, Any]] = {}
-    while units := plan.units([t for t in plan.wanted() if t.key not in plan.results]):
-        for unit in units:
-            message = unit.message() | ({"root": root} if root else {})
-            answer = worker.measure_unit(message, None, "cpu", None)
-            if "error" in answer:
-                raise UserError(f"{module}, {unit.experiment}: {answer['error']}\n{answer['traceback']}")
-            for trial, metrics in zip(unit.trials, answer["metrics"], strict=True):
-                plan.results[trial.key] = revive(metrics)
-                used[trial.key] = {**trial.identity, "metrics": metrics}
+    with shelf(None):
+        while units := plan.units([t for t in plan.wanted() if t.key not in plan.results]):
+            for unit in units:
+                message = unit.message() | ({"root": root} if root else {})
+                answer = worker.measure_unit(message, None, "cpu", None)
+                if "error" in answer:
+                    raise UserError(f"{module}, {unit.experiment}: {answer['error']}\n{answer['traceback']}")
+                for trial, metrics in zip(unit.trials, answer["metrics"], strict=True):
+                    plan.results[trial.key] = revive(metrics)
+                    used[trial.key] = {**trial.identity, "metrics": metrics}
     trials = [shown(used[t.key]) for place in plan.places() for t in plan.verdict_trials(*place) if t.key in used]
     choices = plan.choices()
     tuning = [shown(used[t.key]) for place in plan.places() for t in plan.tuning_trials(*place) if t.key in used]

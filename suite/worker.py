@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from suite import home
 from suite.canonical import plain
 from suite.claims import ContractError, Tier
 
@@ -48,7 +49,7 @@ def measure_unit(
     Returns {"metrics": one {metric: entry} per trial, "seconds", "data": {name: digest}}, or {"error", "traceback"}
     when the page raised.
     """
-    from suite import fit
+    from suite import fit, trained
     from suite.seeds import Seed
 
     started = time.perf_counter()
@@ -63,7 +64,8 @@ def measure_unit(
         trials = message["trials"]
         seeds = [Seed(message["root"], t["seed"]["purpose"], t["seed"]["number"]) for t in trials]
         tier = Tier(seeds=max(1, len(seeds)), sizes=message["sizes"])
-        with warnings.catch_warnings():
+        shelf = trained.shelf(home.work() / "networks") if checkpoints else contextlib.nullcontext()
+        with shelf, warnings.catch_warnings():
             warnings.simplefilter("default")
             answer = experiment.measure(seeds, tier, **settings(experiment, trials))
         return {

@@ -21,7 +21,7 @@ ORDER = """
     blocks seeds stack session learner fit
     quantities results looks clauses edges rows judge synthetic calibration
     figures drawing
-    codehash registry store ledger
+    codehash trained registry store ledger
     declare worker preload executors
     plan pace progress
     track report
@@ -53,11 +53,11 @@ ONLY = {
     "bootstrap": set(),
     "relock": {"bootstrap"},
 }
-PAGES_USE = {"claims", "quantities", "seeds", "stack", "fit", "figures", "blocks"}
+PAGES_USE = {"claims", "quantities", "seeds", "stack", "fit", "trained", "figures", "blocks"}
 
 # Where a slow package may be imported when a module is loaded; elsewhere it is imported by the function that needs it.
 HOMES = {
-    "torch": {"blocks", "stack", "session", "learner", "fit", "preload", "tasks"},
+    "torch": {"blocks", "stack", "session", "learner", "fit", "trained", "preload", "tasks"},
     "lightning": {"learner", "preload"},
     "mlflow": {"track"},
     "datasets": set(),
