@@ -53,7 +53,7 @@ new: venv ## start a page from the template: make new TASK=some-claim
 	@$(if $(TASK),$(SUITE) new "$(TASK)",echo "make: name the page: make new TASK=some-claim" >&2; exit 2)
 
 test: venv ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 bench: venv ## the benchmarks, as ratios on this machine
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only

@@ -6,11 +6,11 @@ in one call. The plan grows while results arrive: the verdict trials of an arm a
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.canonical import canonical, digest
+from suite.canonical import canonical, digest, revive
 from suite.claims import LEAST_SEEDS, seeds_taken
 from suite.errors import UserError
 from suite.store import trial_key
@@ -266,6 +266,16 @@ class Plan:
             found += self.tuning_trials(experiment, arm, at)
             found += self.verdict_trials(experiment, arm, at)
         return found
+
+    def recall(self, get: Callable[[str], dict[str, Any] | None]) -> Iterator[dict[str, Any]]:
+        """Take every trial that is known to be wanted and that ``get(key)`` finds; choices may reveal more of them."""
+        while True:
+            fresh = [trial.key for trial in self.wanted() if trial.key not in self.results]
+            found = [record for key in fresh if (record := get(key))]
+            if not found:
+                return
+            self.results.update({record["key"]: revive(record["metrics"]) for record in found})
+            yield from found
 
     def choices(self) -> list[dict[str, Any]]:
         rows = [self.choice(experiment, arm, at) for experiment, arm, at in self.places() if arm["tuned"]]

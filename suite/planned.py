@@ -22,12 +22,8 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
     plan = Plan(card, request.tier, code, world(request.tier), request.seeds, only, request.sizes)
     store = Store(home.work())
     pace = Pace(store.folder)
-    while True:
-        fresh = [t for t in plan.wanted() if t.key not in plan.results]
-        records = {t.key: record for t in fresh if (record := store.get(page.slug, t.key))}
-        if not records:
-            break
-        plan.results.update({key: record["metrics"] for key, record in records.items()})
+    for _ in plan.recall(lambda key: store.get(page.slug, key)):
+        pass
     reason = _reason(page, whole, request.tier, parts)
     rows: list[dict[str, Any]] = []
     for cached in (True, False):

@@ -108,7 +108,7 @@ class _Run:
                 ledger=_relative(file),
                 ledger_hash=ledger.read(file)["hash"],
             )
-            self.store.write_invocation(invocation)
+            self.store.write_invocation(invocation)  # finished, even if no report can be made of it
             made = self._report(file)
             invocation["artifacts"] = [_relative(path) for path in made]
             self.store.write_invocation(invocation)
@@ -124,15 +124,9 @@ class _Run:
         )
 
     def _recall(self) -> None:
-        """Take every trial that is known to be wanted and already in the store; choices may reveal more of them."""
-        while True:
-            fresh = [t for t in self.plan.wanted() if t.key not in self.plan.results]
-            found = [(t, self.store.get(self.plan.card["slug"], t.key)) for t in fresh]
-            if not any(record for _, record in found):
-                return
-            for _, record in found:
-                if record:
-                    self._take(record)
+        """Take what the store already has."""
+        for record in self.plan.recall(lambda key: self.store.get(self.plan.card["slug"], key)):
+            self._take(record)
 
     def _take(self, record: dict[str, Any]) -> None:
         self.used[record["key"]] = record

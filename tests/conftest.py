@@ -1,7 +1,9 @@
 """The world of the default test session: one thread, a store of its own, no network beyond this machine."""
 
+import atexit
 import ipaddress
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -15,12 +17,16 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
-_home = tempfile.TemporaryDirectory(prefix="suite-tests-")
-os.environ["SUITE_HOME"] = _home.name  # never the real .suite
+_home = tempfile.mkdtemp(prefix="suite-tests-")
+os.environ["SUITE_HOME"] = _home  # never the real .suite
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 
-def pytest_unconfigure() -> None:
-    _home.cleanup()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares fixtures stays in one process when the tests run in several: a file, or a page of the battery."""
+    for item in items:
+        page = getattr(item, "callspec", None) and item.callspec.params.get("module")  # type: ignore[attr-defined]
+        item.add_marker(pytest.mark.xdist_group(str(page or item.path)))
 
 
 def _loopback(host: Any) -> bool:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,16 +78,6 @@ def test_plan_has_the_promised_fields(capsys: pytest.CaptureFixture[str]) -> Non
     assert units
     for unit in units:
         assert {"arm", "settings", "seeds", "cached", "reason", "seconds_expected"} <= unit.keys()
-
-
-def test_list_is_quick() -> None:
-    """Not a speed test of the machine: the best of five must beat what importing a runner costs."""
-    best = 9.0
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "suite", "list"], cwd=home.ROOT, capture_output=True, check=True)
-        best = min(best, time.perf_counter() - started)
-    assert best < 1.5
 
 
 @pytest.mark.parametrize("verb", sorted(cli._VERBS))
