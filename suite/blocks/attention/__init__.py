@@ -1,0 +1,1 @@
+"""Attention: masks, kinds of scores, and what is done to them."""
