@@ -1,0 +1,63 @@
+"""What several claims read, by name, and the shapes that most of them have."""
+
+from suite.claims import Claim, Clause, Interval
+from suite.quantities import Quantity, across, mean, paired_gap, value
+from tasks.rerope.eightfold import named
+
+NO_HUB = {"hub": "needs nothing from the Hub: see the cpu tier"}
+NO_SMOKE = {**NO_HUB, "smoke": "needs trainings of its own: cpu tier"}
+ONLY_GPU = {
+    **NO_HUB,
+    **dict.fromkeys(("smoke", "cpu"), "needs trainings of its own, too dear for two cores: gpu tier"),
+}
+ONLY_HUB = dict.fromkeys(("smoke", "cpu", "gpu"), "pretrained weights and books come from the Hub: hub tier")
+
+Test = tuple[Quantity, Interval]
+
+
+def judged(
+    id: str,
+    says: str,
+    kind: str,
+    *tests: Test,
+    untested: dict[str, str] = NO_HUB,
+    note: str = "",
+    headline: bool = False,
+) -> Claim:
+    """A claim that holds when all its tests do."""
+    (quantity, claimed), *rest = tests
+    return Claim(
+        id=id,
+        says=says,
+        kind=kind,
+        headline=headline,
+        quantity=quantity,
+        claimed=claimed,
+        also=tuple(Clause(quantity=q, claimed=c) for q, c in rest),
+        untested=untested,
+        note=note,
+    )
+
+
+def rerope_less(other: str, scale: str) -> Quantity:
+    """Mean accuracy at 8 N of ReRoPE less that of another method, both with their own best setting."""
+    return paired_gap("mean", named("ReRoPE", scale), minus=named(other, scale), experiment="eightfold")
+
+
+def rerope_less_in_both(other: str) -> Quantity:
+    """Without log n, and with log n in training."""
+    return across(rerope_less(other, "none"), rerope_less(other, "trained"))
+
+
+def of_windows(metric: str, *scales: str) -> Quantity:
+    """The mean over seeds for each of the scales."""
+    members = [mean(metric, scale, experiment="windows") for scale in scales]
+    return members[0] if len(members) == 1 else across(*members)
+
+
+def over_none(metric: str, scale: str, minus: str) -> Quantity:
+    return paired_gap(metric, scale, minus=minus, experiment="windows")
+
+
+def identity(metric: str) -> Quantity:
+    return value(metric, experiment="identities")
