@@ -36,7 +36,7 @@ from suite.figures import (
     draw,
     from_json,
 )
-from tests import fake_ledger
+from tests import fake_ledger, test_images_figure
 
 COMPARISON, EXACT = fake_ledger.comparison(), fake_ledger.exact()
 EVERY = [
@@ -44,6 +44,8 @@ EVERY = [
     for book in (COMPARISON, EXACT)
     for item in book["card"]["figures"]
 ]
+PICTURES = test_images_figure.ledger(test_images_figure.PICTURES)
+EVERY.append(pytest.param(test_images_figure.FIGURE, PICTURES, id="images"))
 
 
 def texts(svg: bytes) -> list[str]:

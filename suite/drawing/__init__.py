@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
-from suite.drawing import grids, lines, paired, style, tuning
+from suite.drawing import grids, images, lines, paired, style, tuning
 from suite.drawing.reading import NotDrawn
 from suite.figures.parts import Figure, kind_of
 
@@ -27,6 +27,7 @@ DRAWN: dict[str, Callable[[Any, Mapping[str, Any]], Canvas]] = {
     "histogram": grids.histogram,
     "stacked_bars": lines.stacked_bars,
     "table": grids.table,
+    "images": images.images,
 }
 
 

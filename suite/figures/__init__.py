@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite.errors import UserError
+from suite.figures.images import Images
 from suite.figures.kinds import (
     Bars,
     Curves,
@@ -34,7 +35,19 @@ from suite.figures.parts import Axis, Counts, Figure, kind_of
 
 KINDS = {
     kind_of(kind): kind
-    for kind in (PairedDots, Curves, TuningCurve, GapAgainst, Forest, HeatMap, Bars, Histogram, StackedBars, Table)
+    for kind in (
+        PairedDots,
+        Curves,
+        TuningCurve,
+        GapAgainst,
+        Forest,
+        HeatMap,
+        Bars,
+        Histogram,
+        StackedBars,
+        Table,
+        Images,
+    )
 }
 
 
@@ -81,6 +94,7 @@ __all__ = [
     "GapAgainst",
     "HeatMap",
     "Histogram",
+    "Images",
     "PairedDots",
     "StackedBars",
     "Table",

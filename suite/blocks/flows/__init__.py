@@ -1,0 +1,1 @@
+"""Flow matching: stacked velocity fields, their loss and their sampler."""
