@@ -1,6 +1,8 @@
 """Lightning drives every training: one final LightningModule, one Trainer for a whole stack.
 
-Nothing else in the project imports Lightning.
+What the Trainer takes for one batch is a turn: as many steps as fit into ``TURN`` seconds.  Its loop costs about half a
+millisecond a batch, which is as much as a step of many small models takes.  Nothing else in the project imports
+Lightning.
 """
 
 import ctypes
@@ -8,6 +10,7 @@ import functools
 import logging
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any, final
@@ -25,38 +28,48 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 LIGHTNINGS_OWN = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # its loader's use of torch's tree functions
 )
+TURN = 0.02  # seconds
 # mallopt's numbers for the size from which blocks are mapped one by one, and for the free memory that is handed back.
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 
 
 @final
 class Learner(LightningModule):
-    """The only LightningModule: its training step is a step of a session."""
+    """The only LightningModule: its training step is a turn of a session, one or more of its steps."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.automatic_optimization = session.optimizer is not None
+        self.automatic_optimization = False
         self.session = session
-        self.losses: Tensor | None = None
+        self.driven = 0
         self.handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_train_start(self) -> None:
         self.restore_handlers()
 
     def restore_handlers(self) -> None:
-        """Lightning makes SIGTERM wait for the end of a step, but a worker must end when it is told to."""
+        """Lightning makes SIGTERM wait for the end of a batch, but a worker must end when it is told to."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self.handlers.items():
                 if handler is not None:  # None: set by something that is not Python
                     signal.signal(number, handler)
 
-    def training_step(self, step: int) -> Tensor | None:
-        losses = self.session.advance(step)
-        self.losses = None if losses is None else losses.detach()
-        return losses.sum() if self.automatic_optimization and losses is not None else None
-
-    def on_train_batch_end(self, outputs: Any, batch: int, batch_idx: int) -> None:
-        self.session.after(self.losses)
+    def training_step(self, first: int) -> None:
+        """Steps from number ``first`` on, until the turn is over or nothing is left to do."""
+        session, until = self.session, time.monotonic() + TURN
+        optimizer = self.optimizers() if session.optimizer is not None else None
+        step = first
+        while True:
+            losses = session.advance(step)
+            if losses is not None and session.optimizer is not None:
+                session.optimizer.forget()
+                losses.sum().backward()
+                optimizer.step()  # Lightning's own, which counts
+            session.after(None if losses is None else losses.detach())
+            self.driven += 1
+            step += 1
+            if step == session.steps or time.monotonic() >= until:
+                return
 
     def configure_optimizers(self) -> Any:
         return self.session.optimizer if self.session.optimizer is not None else []
@@ -66,17 +79,18 @@ class Learner(LightningModule):
         return self
 
 
-class Steps:
-    """The data loader: the numbers of the steps still to do."""
+class Turns:
+    """The data loader: the first step of every turn.  There are at most as many turns as steps."""
 
-    def __init__(self, start: int, stop: int) -> None:
-        self.numbers = range(start, stop)
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
+        while self.session.done < self.session.steps:
+            yield self.session.done
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self.session.steps - self.session.done
 
 
 def train(session: Session) -> int:
@@ -99,7 +113,7 @@ def train(session: Session) -> int:
             plugins=[LightningEnvironment()],  # else a Slurm or torchrun environment would change what runs
         )
         try:
-            trainer.fit(learner, train_dataloaders=Steps(session.done, session.steps))
+            trainer.fit(learner, train_dataloaders=Turns(session))
         except SystemExit as ending:  # what Lightning makes of Ctrl-C, with SIGINT ignored from then on
             learner.restore_handlers()
             if isinstance(ending.__context__, KeyboardInterrupt):
@@ -111,11 +125,7 @@ def train(session: Session) -> int:
         raise RuntimeError(
             "a step drew from torch's global generator and cannot be repeated; draw from a seed's stream in batch(step)"
         )
-    return (
-        trainer.global_step
-        if learner.automatic_optimization
-        else trainer.fit_loop.epoch_loop.batch_progress.total.completed
-    )
+    return trainer.global_step if session.optimizer is not None else learner.driven
 
 
 @functools.cache

@@ -253,6 +253,11 @@ class StackOptimizer(torch.optim.Optimizer):
             else:
                 view.copy_(parameter.grad)
 
+    def forget(self) -> None:
+        """``zero_grad`` without its ceremony: drop every parameter's gradient."""
+        for parameter, _ in self._gradient_views:
+            parameter.grad = None
+
     def gradient_norms(self) -> Tensor:
         """Global norm of each model's gathered gradient [R]."""
         return torch.linalg.vector_norm(self.gradients, dim=1)
