@@ -57,14 +57,13 @@ class Learner(LightningModule):
     def training_step(self, first: int) -> None:
         """Steps from number ``first`` on, until the turn is over or nothing is left to do."""
         session, until = self.session, time.monotonic() + TURN
-        optimizer = self.optimizers() if session.optimizer is not None else None
         step = first
         while True:
             losses = session.advance(step)
             if losses is not None and session.optimizer is not None:
                 session.optimizer.forget()
                 losses.sum().backward()
-                optimizer.step()  # Lightning's own, which counts
+                session.optimizer.update()
             session.after(None if losses is None else losses.detach())
             self.driven += 1
             step += 1
@@ -125,7 +124,7 @@ def train(session: Session) -> int:
         raise RuntimeError(
             "a step drew from torch's global generator and cannot be repeated; draw from a seed's stream in batch(step)"
         )
-    return trainer.global_step if session.optimizer is not None else learner.driven
+    return learner.driven
 
 
 @functools.cache

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from suite.blocks.optim import fused
+
 # Every parameter starts at a multiple of this many numbers and is padded with zeros: then vector instructions meet the
 # same numbers in the same lanes whatever the stack's size, and a model stays bitwise itself.
 ALIGN = 32
@@ -27,7 +29,8 @@ class Rule(Protocol):
     """An elementwise update, in place on weight and state; see ``suite.blocks.optim``.
 
     It is called with tensors [R, n] and with lr and decay of [R, 1]; where ``per_parameter`` is true, with one
-    parameter [R, ...] at a time and lr, decay of [R, 1, ...].  ``step`` counts from 1.
+    parameter [R, ...] at a time and lr, decay of [R, 1, ...].  ``step`` counts from 1.  A rule with an attribute
+    ``single_pass`` that is true goes over the numbers once and is not fed in blocks.
     """
 
     @property
@@ -196,10 +199,11 @@ class StackOptimizer(torch.optim.Optimizer):
         state = [self.weights.new_zeros(height, width) for _ in group.rule.state]
         self._states.extend(state)
         on_cpu = self.weights.device.type == "cpu"
-        wide = BLOCK if on_cpu and shape is None else width
-        high = max(1, BLOCK // width) if on_cpu else height
+        once = getattr(group.rule, "single_pass", False)
+        wide = BLOCK if on_cpu and shape is None and not once else width
+        high = max(1, BLOCK // width) if on_cpu and not once else height
         for top, left in itertools.product(range(0, height, high), range(0, width, wide)):
-            count, size = min(high, height - top), min(wide, width - left)
+            count, size = min(high, height - top), min(wide, width - left)  # padding included: no ragged ends
             inner = (slice(top, top + count), slice(left, left + (math.prod(shape) if shape is not None else size)))
             outer = tuple(
                 slice(s.start + o, s.stop + o) for s, o in zip(inner, (rows.start, columns.start), strict=True)
@@ -207,12 +211,16 @@ class StackOptimizer(torch.optim.Optimizer):
             whole = (count, *(shape if shape is not None else (size,)))
             one = (count,) + (1,) * (len(whole) - 1)
             lr, decay = (self._column(values, outer[0]).view(one) for values in (group.lr, group.decay))
+            weight, gradient = self.weights[outer].view(whole), self.gradients[outer].view(whole)
+            kept = tuple(tensor[inner].view(whole) for tensor in state)
+            if once:
+                fused.keep_rows(weight, gradient, *kept)
             yield _Segment(
                 rule=group.rule,
                 rows=outer[0],
-                weight=self.weights[outer].view(whole),
-                gradient=self.gradients[outer].view(whole),
-                state=tuple(tensor[inner].view(whole) for tensor in state),
+                weight=weight,
+                gradient=gradient,
+                state=kept,
                 base=lr,
                 lr=lr.clone(),
                 decay=decay if decays and bool(decay.any()) else 0.0,
@@ -225,16 +233,23 @@ class StackOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self.update()
+        return loss
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """``step`` without a closure and without the marks that torch puts around it for its profiler."""
         self.gather()
         if self.schedule is not None:
             self._schedule(self.schedule(self.steps))
         if self.clip is not None:
             self.norms = self.gradient_norms()
-            self.gradients.mul_((self.clip / (self.norms.view(-1, 1) + 1e-6)).clamp_(max=1.0))
+            factors = (self.clip / (self.norms.view(-1, 1) + 1e-6)).clamp_(max=1.0)
+            if factors.is_cuda or not bool((factors == 1).all()):  # a pass over the numbers; NaN is not 1
+                self.gradients.mul_(factors)
         self.steps += 1
         for segment in self._segments:
             segment.rule(segment.weight, segment.gradient, segment.state, segment.lr, segment.decay, self.steps)
-        return loss
 
     def _schedule(self, multiplier: float | Tensor) -> None:
         for segment in self._segments:

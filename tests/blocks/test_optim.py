@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from suite.blocks.optim import adamw, lion, schedules, sgd, tiger
+from suite.blocks.optim import adamw, fused, lion, schedules, sgd, tiger
 from suite.blocks.optim.lion import Lion
 from suite.seeds import Seed
 from tests.naive_rules import NaiveAdamW, NaiveLion, NaiveTiger
@@ -74,6 +74,71 @@ def test_rates_as_columns_equal_rates_as_numbers(name):
     together = run_rule(rule, *columns)
     for row, (lr, decay) in enumerate(zip(rates, decays, strict=True)):
         torch.testing.assert_close(run_rule(rule, lr, decay)[row], together[row], rtol=1e-13, atol=1e-14)
+
+
+FUSED = {
+    "adamw": (
+        2,
+        lambda w, g, s, lr, decay: (w, g, *s, lr, decay, 3, 0.8, 0.95, 1e-6),
+        (adamw.update, adamw.by_passes),
+    ),
+    "sgd": (0, lambda w, g, s, lr, decay: (w, g, None, lr, decay, 0.9), (sgd.update, sgd.by_passes)),
+    "momentum": (1, lambda w, g, s, lr, decay: (w, g, *s, lr, decay, 0.9), (sgd.update, sgd.by_passes)),
+    "nesterov": (1, lambda w, g, s, lr, decay: (w, g, *s, lr, decay, 0.9, True), (sgd.update, sgd.by_passes)),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", FUSED)
+def test_the_fused_kernel_equals_the_passes(name, dtype):
+    """To rounding, with rates and decays that some rows share, on rows that are slices of longer ones; others stay."""
+    states, arguments, (fast, slow) = FUSED[name]
+    stream = STREAM.stream("fused")
+    buffers = [torch.rand(5, 96, generator=stream, dtype=dtype) + 0.1 for _ in range(2 + states)]
+    lr = torch.tensor([1e-2, 1e-3, 1e-2, 0.0, 1.0], dtype=dtype).view(-1, 1)
+    decay = torch.tensor([0.1, 0.1, 0.1, 0.2, 0.0], dtype=dtype).view(-1, 1)
+    for decays in (decay, 0.3, 0.0):
+        ones, others = [buffer.clone() for buffer in buffers], [buffer.clone() for buffer in buffers]
+        for update, tensors in ((fast, ones), (slow, others)):
+            w, g, *state = [tensor[:, 16:80] for tensor in tensors]
+            assert fused.serves(w, lr, g, *state)
+            update(*arguments(w, g, state, lr, decays))
+        for one, other, before in zip(ones, others, buffers, strict=True):
+            torch.testing.assert_close(one, other, rtol=2e-6 if dtype == torch.float32 else 1e-14, atol=0)
+            assert torch.equal(one[:, :16], before[:, :16])
+            assert torch.equal(one[:, 80:], before[:, 80:])
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_the_fused_kernel_does_not_care_who_shares_the_call(name):
+    """Bitwise, and on any number of threads."""
+    states, arguments, (fast, _) = FUSED[name]
+    lr = torch.tensor([1e-2, 1e-3, 1e-2, 1e-2]).view(-1, 1)
+
+    def run(places, threads=1):
+        stream = STREAM.stream("fused")
+        tensors = [torch.rand(4, 4096, generator=stream)[places] for _ in range(2 + states)]
+        torch.set_num_threads(threads)
+        try:
+            fast(*arguments(tensors[0], tensors[1], tensors[2:], lr[places], 0.1))
+        finally:
+            torch.set_num_threads(1)
+        return tensors[0]
+
+    together = run([0, 1, 2, 3])
+    assert torch.equal(run([0, 1, 2, 3], threads=2), together)
+    for places in ([2], [3, 0], [1, 2]):
+        assert torch.equal(run(places), together[places])
+
+
+def test_the_fused_kernel_knows_what_it_cannot_do():
+    w, lr = torch.ones(2, 8), torch.ones(2, 1)
+    assert fused.serves(w, lr, torch.ones(2, 8))
+    assert not fused.serves(w, 0.1)
+    assert not fused.serves(w, lr, torch.ones(8, 2).T)
+    assert not fused.serves(w, lr, torch.ones(2, 8, dtype=torch.float64))
+    assert not fused.serves(w.bfloat16(), lr)
+    assert not fused.serves(torch.ones(2, 2, 4), torch.ones(2, 1, 1))
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from suite.blocks.optim import fused
 from suite.blocks.optim.decoupled import move, shrink
 
 
@@ -28,13 +29,50 @@ def update(
         m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
         theta <- theta - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    Equal to ``torch.optim.AdamW`` up to rounding: sqrt(1 - beta2^t) is multiplied into eps and lr, which saves two
-    passes.
+    Equal to ``torch.optim.AdamW`` up to rounding.  A stack [R, n] with rates [R, 1] on the CPU takes torch's fused
+    kernel, which goes over the numbers once; everything else takes ``by_passes``.
 
     >>> weight, mean, square = torch.tensor([1.0, 1.0]), torch.zeros(2), torch.zeros(2)
     >>> update(weight, torch.tensor([3.0, -0.5]), mean, square, 0.1, 0.0, 1, 0.9, 0.999, 1e-8); weight
     tensor([0.9000, 1.1000])
     """
+    if fused.serves(weight, lr, gradient, mean, square):
+        assert isinstance(lr, Tensor)
+        weights, gradients, means, squares = map(fused.rows, (weight, gradient, mean, square))
+        count = torch.tensor(float(step))
+        for rate, fraction, places in fused.alike(lr, decay):
+            torch._fused_adamw_(
+                [weights[row] for row in places],
+                [gradients[row] for row in places],
+                [means[row] for row in places],
+                [squares[row] for row in places],
+                [],
+                [count] * len(places),
+                lr=rate,
+                beta1=beta1,
+                beta2=beta2,
+                weight_decay=fraction,
+                eps=eps,
+                amsgrad=False,
+                maximize=False,
+            )
+    else:
+        by_passes(weight, gradient, mean, square, lr, decay, step, beta1, beta2, eps)
+
+
+def by_passes(
+    weight: Tensor,
+    gradient: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    lr: float | Tensor,
+    decay: float | Tensor,
+    step: int,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> None:
+    """``update`` in single operations: sqrt(1 - beta2^t) is multiplied into eps and lr, which saves two passes."""
     shrink(weight, lr, decay)
     mean.lerp_(gradient, 1 - beta1)
     square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
@@ -51,6 +89,7 @@ class Rule:
     eps: float = 1e-8
     state: ClassVar[tuple[str, ...]] = ("mean", "square")
     per_parameter: ClassVar[bool] = False
+    single_pass: ClassVar[bool] = True
 
     def __call__(
         self,
