@@ -18,7 +18,6 @@ from typing import Any, final
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
-from torch import Tensor
 
 from suite.session import Session
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from suite.blocks.losses.cross_entropy import cross_entropy
+from suite.blocks.losses.cross_entropy import by_torch, cross_entropy
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 from suite.blocks.models.mlp import mlp
 from suite.blocks.models.transformer import rotate, rotation, transformer
@@ -170,6 +170,36 @@ def test_cross_entropy_of_a_model_ignores_its_company(classes):
     assert all(torch.equal(cross_entropy(logits[r : r + 1], targets[r : r + 1])[0], together[r]) for r in range(3))
 
 
+@pytest.mark.parametrize("classes", [10, 96])
+def test_cross_entropy_equals_torchs(classes):
+    """Far from zero and in bfloat16 too, with gradients and without."""
+    targets = torch.randint(classes, (3, 5), generator=SEEDS[0].stream("targets"))
+    for scale, dtype in ((1.0, torch.float32), (1e4, torch.float32), (3.0, torch.bfloat16)):
+        logits = (scale * normal(3, 5, classes)).to(dtype).requires_grad_()
+        gradients = []
+        for loss in (cross_entropy, by_torch):
+            found = loss(logits, targets)
+            gradients.append(torch.autograd.grad(found.sum(), logits)[0])
+            close(found.float(), by_torch(logits.detach().float(), targets), 2e-6 if dtype == torch.float32 else 1e-2)
+            assert torch.equal(loss(logits.detach(), targets), found)
+        close(*gradients, 1e-6 if dtype == torch.float32 else 1e-2)
+
+
+@pytest.mark.parametrize("classes", [3, 70])
+def test_cross_entropy_can_be_differentiated_twice(classes):
+    targets = torch.randint(classes, (2, 2), generator=SEEDS[0].stream("targets"))
+    logits = normal(2, 2, classes).requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: cross_entropy(z, targets), logits)
+    assert torch.autograd.gradgradcheck(lambda z: cross_entropy(z, targets), logits)
+
+
+def test_cross_entropy_of_a_lost_model_is_nan_and_stays_with_it():
+    logits = normal(3, 5, 10, dtype=torch.float32)
+    logits[1, 2, 3] = math.nan
+    found = cross_entropy(logits, torch.zeros(3, 5, dtype=torch.int64))
+    assert found.isnan().tolist() == [False, True, False]
+
+
 # --- models -----------------------------------------------------------------------------------------
 
 
@@ -255,6 +285,66 @@ def test_a_perceptron_equals_its_layers(activation):
     for row in range(3):
         hidden = activation(x[row] @ stack.layers[0].weight[row] + stack.layers[0].bias[row])
         close(stack(x)[row], hidden @ stack.layers[1].weight[row] + stack.layers[1].bias[row])
+
+
+def tried(model, x, weight, forward):
+    """Logits and the gradients of x and of every parameter."""
+    model.zero_grad()
+    x = x.clone().requires_grad_()
+    y = forward(x)
+    y.backward(weight)
+    return [y.detach(), x.grad, *(parameter.grad.clone() for parameter in model.parameters())]
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 1000])
+@pytest.mark.parametrize("shape", [(9,), (3, 4)], ids=str)
+def test_layers_run_as_one_bitwise(chunk, shape, monkeypatch):
+    """One model, two or all at a time; frozen parameters and inputs that want no gradient; no gradients at all."""
+    monkeypatch.setattr("suite.blocks.models.mlp.CHUNK", chunk)
+    stack = mlp([6, 5, 7, 4], streams())
+    for layer in stack.layers:
+        layer.bias.data.copy_(normal(*layer.bias.shape, name="bias", dtype=torch.float32))
+    x, weight = normal(3, *shape, 6, dtype=torch.float32), normal(3, *shape, 4, name="gradient", dtype=torch.float32)
+    assert stack._in_one(x) == (chunk < 135)
+    for a, b in zip(tried(stack, x, weight, stack), tried(stack, x, weight, stack.by_layers), strict=True):
+        assert torch.equal(a, b)
+    stack.layers[0].weight.requires_grad_(False)
+    stack.zero_grad()
+    stack(x).sum().backward()
+    assert stack.layers[0].weight.grad is None
+    assert stack.layers[0].bias.grad is not None
+    with torch.no_grad():
+        assert torch.equal(stack(x), stack.by_layers(x))
+
+
+def test_layers_run_one_by_one_where_somebody_looks(monkeypatch):
+    monkeypatch.setattr("suite.blocks.models.mlp.CHUNK", 1)
+    stack, x = mlp([6, 5, 4], streams()), normal(3, 9, 6, dtype=torch.float32)
+    assert stack._in_one(x)
+    seen = []
+    handle = stack.layers[1].register_forward_hook(lambda layer, inputs, output: seen.append(output))
+    stack(x)
+    handle.remove()
+    assert len(seen) == 1
+    assert stack._in_one(x)
+    assert not stack._in_one(x.double())
+    assert not mlp([6, 5, 4], streams(), torch.tanh)._in_one(x)
+    assert not mlp([6, 5, 1], streams())._in_one(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not stack._in_one(x)
+        assert stack(x).dtype == torch.bfloat16
+
+
+def test_layers_run_as_one_can_be_differentiated_twice(monkeypatch):
+    monkeypatch.setattr("suite.blocks.models.mlp.CHUNK", 1)
+    stack, x = mlp([4, 5, 3], streams()).double(), normal(3, 6, 4).requires_grad_()
+    parameters = list(stack.parameters())
+    found = []
+    for forward in (stack, stack.by_layers):
+        first = torch.autograd.grad(forward(x).square().sum(), [x, *parameters], create_graph=True)
+        found.append(torch.autograd.grad(sum(g.square().sum() for g in first), [x, *parameters]))
+    for a, b in zip(*found, strict=True):
+        close(a, b)
 
 
 def test_no_slow_fallback_is_taken():

@@ -34,7 +34,7 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(streams), outputs)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        flat: Tensor = x.flatten(1, -2)
+        flat: Tensor = x if x.ndim == 3 else x.flatten(1, -2)
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         alone = len(weight) == 1 and 1 in weight.shape[1:]
@@ -43,7 +43,7 @@ class Linear(nn.Module):
             bias = None if bias is None else bias.expand(2, -1)
         y = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), flat, weight)
         y = y[:1] if alone else y
-        return y.reshape(*x.shape[:-1], y.shape[-1])
+        return y if x.ndim == 3 else y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 class RMSNorm(nn.Module):

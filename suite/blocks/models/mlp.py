@@ -3,11 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
+import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from suite.blocks.models.layers import Linear
+
+# Layers of at most about this many numbers are worked on at a time, so that what one operation wrote is still in the
+# cache when the next one reads it.
+CHUNK = 1 << 18
 
 
 class MLP(nn.Module):
@@ -24,9 +30,107 @@ class MLP(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
+        if self._in_one(x):
+            weights, biases = [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
+            return _Perceptron.apply(x.flatten(1, -2), *weights, *biases).view(*x.shape[:-1], -1)
+        return self.by_layers(x)
+
+    def by_layers(self, x: Tensor) -> Tensor:
+        """``forward``, one layer after the other."""
+        layers = list(self.layers)
+        for layer in layers[:-1]:
             x = self.activation(layer(x))
-        return self.layers[-1](x)
+        return layers[-1](x)
+
+    def _in_one(self, x: Tensor) -> bool:
+        """Whether running the layers as one pays, and nobody looks at them or transforms their operations."""
+        first = self.layers[0].weight
+        return (
+            x.numel() // x.shape[-1] * first.shape[-1] > CHUNK
+            and self.activation is F.relu
+            and x.device.type == "cpu"
+            and x.dtype == first.dtype
+            and len(x) == len(first)
+            and not torch.is_autocast_enabled("cpu")
+            and not torch.compiler.is_compiling()
+            and not torch._C._are_functorch_transforms_active()
+            and all(
+                type(layer) is Linear
+                and layer.bias is not None
+                and 1 not in layer.weight.shape[1:]  # see Linear
+                and not (layer._forward_hooks or layer._forward_pre_hooks)
+                and not (layer._backward_hooks or layer._backward_pre_hooks)
+                for layer in self.layers
+            )
+        )
+
+
+class _Perceptron(torch.autograd.Function):
+    """x [R, B, I], weights [R, I, O] and biases [R, O] of all layers: the operations of ``by_layers``, bit for bit, a
+    few models at a time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
+        depth = len(parameters) // 2
+        weights, biases = parameters[:depth], [bias.unsqueeze(1) for bias in parameters[depth:]]
+        hidden = [x.new_empty(*x.shape[:2], weight.shape[2]) for weight in weights]
+        for rows in _chunks(x, weights):
+            y = x[rows]
+            for number, (weight, bias, out) in enumerate(zip(weights, biases, hidden, strict=True)):
+                y = torch.baddbmm(bias[rows], y, weight[rows], out=out[rows])
+                if number < depth - 1:
+                    y.relu_()
+        ctx.save_for_backward(x, *parameters, *hidden[:-1])
+        return hidden[-1]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (gradient,) = grad_outputs
+        depth = (len(ctx.saved_tensors)) // 3
+        x, weights, biases, hidden = (
+            ctx.saved_tensors[0],
+            ctx.saved_tensors[1 : 1 + depth],
+            ctx.saved_tensors[1 + depth : 1 + 2 * depth],
+            ctx.saved_tensors[1 + 2 * depth :],
+        )
+        if torch.is_grad_enabled():  # somebody will differentiate the gradient
+            return _by_operations(ctx, x, weights, biases, gradient)
+        of_x = torch.empty_like(x, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
+        of_weights = [x.new_empty(weight.shape) for weight in weights]
+        of_biases = [x.new_empty(bias.shape) for bias in biases]
+        for rows in _chunks(x, weights):
+            g = gradient[rows]
+            for number in reversed(range(depth)):
+                entered = (hidden[number - 1] if number else x)[rows]
+                torch.bmm(entered.transpose(1, 2), g, out=of_weights[number][rows])
+                torch.sum(g, 1, out=of_biases[number][rows])
+                if number:
+                    g = torch.bmm(g, weights[number][rows].transpose(1, 2))
+                    torch.ops.aten.threshold_backward.grad_input(g, entered, 0, grad_input=g)
+                elif of_x is not None:
+                    torch.bmm(g, weights[0][rows].transpose(1, 2), out=of_x[rows])
+        return of_x, *of_weights, *of_biases
+
+
+def _chunks(x: Tensor, weights: Sequence[Tensor]) -> list[slice]:
+    widest = max(x.shape[2], *(weight.shape[2] for weight in weights))
+    size = max(1, CHUNK // (x.shape[1] * widest))
+    return [slice(start, start + size) for start in range(0, len(x), size)]
+
+
+def _by_operations(
+    ctx: Any, x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    """The gradients by operations that can be differentiated again."""
+    y = x
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        y = torch.baddbmm(bias.unsqueeze(1), y, weight)
+        y = y.relu() if number < len(weights) - 1 else y
+    inputs = [x, *weights, *biases]
+    wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=True) if needed]
+    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
+    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
 
 
 def mlp(sizes: Sequence[int], streams: Sequence[Generator], activation: Callable[[Tensor], Tensor] = F.relu) -> MLP:

@@ -1,7 +1,7 @@
 """Torch's single-pass optimizer kernels for a stack: one call per model, or per models that share rate and decay.
 
 A kernel reads weight, gradient and state once and writes weight and state once, where a rule made of single operations
-goes over them many times.  It takes flat tensors and numbers for rate and decay; so a stack [R, n] is cut into its rows.
+goes over them many times.  It takes flat tensors, and numbers for rate and decay; so a stack [R, n] is cut into rows.
 """
 
 from collections.abc import Iterator, Sequence

@@ -153,8 +153,26 @@ def _compiled(
     beta2: float,
 ) -> None:
     # As tensors the rate and the decay may change from step to step without compiling anew.
-    rate, shrinkage = (weights[0].new_tensor(value) for value in (lr, decay))
-    _single_pass()([w.detach() for w in weights], gradients, momenta, rate, shrinkage, beta1, beta2)
+    rate, kept = (weights[0].new_tensor(value) for value in (lr, 1 - lr * decay))
+    _single_pass()([w.detach() for w in weights], gradients, momenta, rate, kept, beta1, beta2)
+
+
+def _to_compile(
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    rate: Tensor,
+    kept: Tensor,
+    beta1: float,
+    beta2: float,
+) -> None:
+    """``update`` in the form that the compiler makes the least of: the difference once, the sign as two choices."""
+    for weight, gradient, momentum in zip(weights, gradients, momenta, strict=True):
+        difference = gradient - momentum
+        direction = momentum + (1 - beta1) * difference
+        move = torch.where(direction > 0, rate, torch.where(direction < 0, -rate, 0.0))
+        weight.copy_(weight * kept - move)
+        momentum.add_(difference, alpha=1 - beta2)
 
 
 @functools.cache
@@ -162,7 +180,7 @@ def _single_pass() -> Callable[..., None]:
     with warnings.catch_warnings():  # the compiler's own use of what torch has deprecated, once, when it is imported
         warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
         importlib.import_module("torch._inductor.compile_fx")
-    return torch.compile(_forloop, fullgraph=True)
+    return torch.compile(_to_compile, fullgraph=True)
 
 
 _STEPS = {"forloop": _forloop, "foreach": _foreach, "compiled": _compiled}
