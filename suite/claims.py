@@ -411,7 +411,11 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A page as one value.  Exactly one claim is the headline; it decides the task's line in the summary."""
+    """A page as one value.  Exactly one claim is the headline; it decides the task's line in the summary.
+
+    ``readings`` say what to make of outcomes, {tier: {claim id: text}}.  They are written after the verdict, are
+    printed as such, and are no part of the rule.
+    """
 
     title: str
     family: str
@@ -422,6 +426,7 @@ class Task:
     figures: tuple[Any, ...] = ()
     mutants: tuple[Mutant, ...] = ()
     revision: int = 1
+    readings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(self.title.strip(), "a task needs a title")
@@ -433,6 +438,9 @@ class Task:
         _require(len(heads) == 1, f"exactly one claim is the headline, got {heads or 'none'}")
         names = [e.name for e in self.experiments]
         _require(names and len(set(names)) == len(names), f"experiments need different names, got {names}")
+        for tier, texts in self.readings.items():
+            _require(tier in self.tiers, f"readings= of tier {tier!r}, which no experiment has")
+            _require(not set(texts) - set(ids), f"readings= of {sorted(set(texts) - set(ids))}, which are no claims")
         for claim in self.claims:
             for clause in claim.clauses:
                 for address in clause.quantity.reads():

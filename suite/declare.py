@@ -34,7 +34,7 @@ def declaration(module: str) -> dict[str, Any]:
 def card(task: Task, module: str, doc: str) -> dict[str, Any]:
     """A task as JSON; ``rule_hash`` covers source, claims, experiments, published numbers and revision."""
     name = module.rsplit(".", 1)[-1]
-    found = {
+    found: dict[str, Any] = {
         "schema": SCHEMA,
         "slug": name.replace("_", "-"),
         "page": name,
@@ -63,13 +63,15 @@ def card(task: Task, module: str, doc: str) -> dict[str, Any]:
         "mutants": [{"says": m.says, "replaces": m.replaces, "turns_to": str(m.turns_to)} for m in task.mutants],
         "revision": task.revision,
     }
+    if task.readings:
+        found["readings"] = {tier: dict(texts) for tier, texts in task.readings.items()}
     found = plain(found)
     found["rule_hash"] = rule_hash(found)
     return found
 
 
 def rule_hash(card: Mapping[str, Any]) -> str:
-    """Digest of the part of a card that is fixed before the data; notes and wording of figures do not enter."""
+    """Digest of what is fixed before the data; figures, readings and the docstring do not enter."""
     return digest({key: card[key] for key in RULE_KEYS})
 
 

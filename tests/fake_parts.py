@@ -123,6 +123,7 @@ def card_of(
             }
         ],
         "revision": 1,
+        "readings": {"cpu": {claims[0]["id"]: "AdamW keeps its lead where batches are small"}},
     }
     return {**card, "rule_hash": digest({k: card[k] for k in ("slug", "source", "claims", "experiments", "revision")})}
 

@@ -203,6 +203,8 @@ MISTAKES = {
         ),
         "no arm 'z'",
     ),
+    "reading of no tier": (lambda: a_task(readings={"gpu": {"c1": "so"}}), "tier 'gpu', which no experiment has"),
+    "reading of no claim": (lambda: a_task(readings={"cpu": {"c9": "so"}}), "'c9'"),
     "date": (lambda: Post(title="t", url="https://e.org", date="16.2.2023"), "YYYY-MM-DD"),
     "url": (lambda: Post(title="t", url="e.org", date="2023-02-16"), "https://"),
 }

@@ -54,6 +54,9 @@ def test_reasons_flags_and_what_is_not_tested(said: dict[str, str]) -> None:
     for row in BOOKS["comparison"]["claims"]:
         if row["outcome"] != "reproduced":
             assert flat(prose(row["reason"])) in text, row["id"]
+    assert flat("What we make of it, written afterwards: AdamW keeps its lead where batches are small") in text
+    assert flat("Refuted: what to make of it") in said["summary"]
+    assert flat("AdamW keeps its lead where batches are small") in said["summary"]
     assert flat("lion at batch 512: its best lr, 0.02, is the largest of its grid") in text
     assert flat("It speaks of ViT, T5 and 7B language models") in text
     assert flat("The paper itself reports that Lion loses its edge") in text

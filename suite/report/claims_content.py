@@ -11,8 +11,8 @@ from suite.report.strips import strip
 NAMED_CELLS, LISTED_CELLS = 4, 24
 
 
-def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any]) -> dict[str, Any]:
-    """What the claims table shows of one claim."""
+def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any], reading: str = "") -> dict[str, Any]:
+    """What the report shows of one claim; ``reading`` is what its authors make of the outcome."""
     clauses = clauses_of(row, claim)
     return {
         "id": row["id"],
@@ -22,6 +22,7 @@ def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any]) -> dict[str, A
         "outcome": row["outcome"] or "not tested",
         "quantity": breakable(row.get("quantity") or "") if len(clauses) < 2 else "",
         "note": prose(claim.get("note") or ""),
+        "reading": prose(reading),
         "parts": [_part(clause, len(clauses) > 1) for clause in clauses],
         "n": "–" if row.get("n") is None else number(row["n"]),
         "p_raw": p_value(row.get("p_raw")),
@@ -33,6 +34,11 @@ def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any]) -> dict[str, A
         "more_seeds": None if row.get("more_seeds") is None else number(row["more_seeds"]),
         "look": _look(row.get("look")),
     }
+
+
+def reading(ledger: Mapping[str, Any], claim: str) -> str:
+    """What the page's authors make of a claim's outcome at this tier; "" where they say nothing."""
+    return str((ledger["card"].get("readings") or {}).get(ledger["tier"], {}).get(claim, ""))
 
 
 def clauses_of(row: Mapping[str, Any], claim: Mapping[str, Any]) -> list[dict[str, Any]]:

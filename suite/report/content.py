@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite.ledger import rows
-from suite.report.claims_content import certainty, claim_entry, clauses_of, verdict_words
+from suite.report.claims_content import certainty, claim_entry, clauses_of, reading, verdict_words
 from suite.report.docstring import parse
 from suite.report.evidence_content import calibration, experiments, provenance, published, tuning
 from suite.report.figures_content import figures
@@ -20,7 +20,7 @@ def task_content(ledger: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, b
     claims = {claim["id"]: claim for claim in card["claims"]}
     found = rows(ledger)
     head = next(row for row in found if row["headline"])
-    entries = [claim_entry(row, claims[row["id"]]) for row in found]
+    entries = [claim_entry(row, claims[row["id"]], reading(ledger, row["id"])) for row in found]
     drawn, files = figures(ledger)
     data = {
         "slug": ledger["slug"],

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suite.ledger import rows
-from suite.report.claims_content import claim_entry
+from suite.report.claims_content import claim_entry, reading
 from suite.report.content import _source
 from suite.report.docstring import parse, plain
 from suite.report.numbers import count, listed, number, p_value, prose, real, sentence
@@ -32,7 +32,7 @@ def summary_content(ledgers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     tasks, headlines, p_values = [], [], []
     for book in ledgers:
         claims = {claim["id"]: claim for claim in book["card"]["claims"]}
-        entries = [claim_entry(row, claims[row["id"]]) for row in rows(book)]
+        entries = [claim_entry(row, claims[row["id"]], reading(book, row["id"])) for row in rows(book)]
         source = _source(book["card"])
         key = f"{book['slug']}-{book['tier']}"
         tasks.append(
@@ -92,6 +92,7 @@ def _honesty(ledgers: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, 
     """Not tested, deviations, inconclusive, errors, flags: whatever keeps an outcome from saying more."""
     found: dict[str, list[dict[str, str]]] = {
         "Errors: could not be judged": [],
+        "Refuted: what to make of it": [],
         "Inconclusive": [],
         "Not tested": [],
         "Not the source’s scale": [],
@@ -102,10 +103,11 @@ def _honesty(ledgers: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, 
         for entry in task["claims"]:
             if entry["outcome"] == "error":
                 found["Errors: could not be judged"].append({"name": name, "id": entry["id"], "text": entry["reason"]})
+            if entry["outcome"] == "refuted" and entry["reading"]:
+                found["Refuted: what to make of it"].append({"name": name, "id": entry["id"], "text": entry["reading"]})
             if entry["outcome"] == "inconclusive":
-                found["Inconclusive"].append(
-                    {"name": name, "id": entry["id"], "text": entry["reason"] or entry["says"]}
-                )
+                text = "  ".join(filter(None, (entry["reason"] or entry["says"], entry["reading"])))
+                found["Inconclusive"].append({"name": name, "id": entry["id"], "text": text})
             if entry["outcome"] == "not tested":
                 found["Not tested"].append({"name": name, "id": entry["id"], "text": entry["reason"] or entry["says"]})
             found["Flags"] += [{"name": name, "id": entry["id"], "text": flag} for flag in entry["edge"]]
