@@ -20,7 +20,7 @@ def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any], reading: str =
         "kind": row["kind"],
         "headline": bool(row["headline"]),
         "outcome": row["outcome"] or "not tested",
-        "quantity": breakable(row.get("quantity") or "") if len(clauses) < 2 else "",
+        "quantity": breakable(brief(row.get("quantity") or "")) if len(clauses) < 2 else "",
         "note": prose(claim.get("note") or ""),
         "reading": prose(reading),
         "parts": [_part(clause, len(clauses) > 1) for clause in clauses],
@@ -34,6 +34,16 @@ def claim_entry(row: Mapping[str, Any], claim: Mapping[str, Any], reading: str =
         "more_seeds": None if row.get("more_seeds") is None else number(row["more_seeds"]),
         "look": _look(row.get("look")),
     }
+
+
+def brief(quantity: str) -> str:
+    """A quantity in words; of many of one kind, which the cells name anyway, the first and how many more.
+
+    >>> brief("mean of a (x); mean of b (x); mean of c (x); mean of d (x)")
+    'mean of a (x); and 3 more'
+    """
+    parts = quantity.split("; ")
+    return quantity if len(parts) <= 3 else f"{parts[0]}; and {len(parts) - 1} more"
 
 
 def reading(ledger: Mapping[str, Any], claim: str) -> str:
@@ -84,7 +94,7 @@ def _part(clause: Mapping[str, Any], several: bool) -> dict[str, Any]:
         "needs": ""
         if clause["needs"] is None or len(cells) < 2
         else f"{number(clause['needs'])} of {len(cells)} cells",
-        "quantity": breakable(clause["quantity"]) if several else "",
+        "quantity": breakable(brief(clause["quantity"])) if several else "",
         "strip": strip(ends, cells),
         "exact": _exactly_so(ends, cells),
         "measured": _all_of(cells),
