@@ -50,6 +50,7 @@ from tasks.length_extrapolation.measured import (
 from tasks.length_extrapolation.measured import language as characters
 from tasks.length_extrapolation.mutants import ntk_backwards
 from tasks.length_extrapolation.published import PUBLISHED
+from tasks.length_extrapolation.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -346,4 +347,5 @@ TASK = Task(
             turns_to=Outcome.REFUTED,
         ),
     ),
+    readings=READINGS,
 )

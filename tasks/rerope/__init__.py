@@ -46,6 +46,7 @@ from tasks.rerope.measured import (
 )
 from tasks.rerope.mutants import MUTANTS
 from tasks.rerope.published import PUBLISHED
+from tasks.rerope.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -339,4 +340,5 @@ TASK = Task(
     published=PUBLISHED,
     figures=FIGURES,
     mutants=MUTANTS,
+    readings=READINGS,
 )
