@@ -174,7 +174,8 @@ def provenance(ledger: Mapping[str, Any]) -> list[dict[str, str]]:
         ("git", state),
         ("versions", ", ".join(f"{k} {v}" for k, v in proof["versions"].items())),
         ("machine", ", ".join(f"{k} {v}" for k, v in proof["machine"].items())),
-        *((f"data {name}", str(value)) for name, value in (proof.get("data") or {}).items()),
+        # The names of trained networks end with their settings, for which the digest stands.
+        *((f"data {name.split(' {')[0]}", str(value)) for name, value in (proof.get("data") or {}).items()),
     ]
     if timing.get("measured"):
         lines.append(("measured", str(timing["measured"])))
