@@ -48,6 +48,7 @@ from tasks.decoder_only_vs_unilm.measured import (
 )
 from tasks.decoder_only_vs_unilm.measured import masked as kinds
 from tasks.decoder_only_vs_unilm.published import FINETUNED, PUBLISHED
+from tasks.decoder_only_vs_unilm.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -347,4 +348,5 @@ TASK = Task(
             turns_to=Outcome.REFUTED,
         ),
     ),
+    readings=READINGS,
 )

@@ -45,12 +45,12 @@ class MLP(nn.Module):
     def _in_one(self, x: Tensor) -> bool:
         """Whether running the layers as one pays, and nobody looks at them or transforms their operations."""
         first = self.layers[0].weight
-        return (
-            x.numel() // x.shape[-1] * first.shape[-1] > CHUNK
+        return (  # pyrefly: ignore
+            x.numel() // x.shape[-1] * first.shape[-1] > CHUNK  # pyrefly: ignore
             and self.activation is F.relu
             and x.device.type == "cpu"
             and x.dtype == first.dtype
-            and len(x) == len(first)
+            and len(x) == len(first)  # pyrefly: ignore
             and not torch.is_autocast_enabled("cpu")
             and not torch.compiler.is_compiling()
             and not torch._C._are_functorch_transforms_active()
