@@ -43,6 +43,7 @@ from tasks.attention_rank.measured import (
     in_floats,
     judged,
 )
+from tasks.attention_rank.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -347,4 +348,5 @@ TASK = Task(
     published=PUBLISHED,
     figures=FIGURES,
     mutants=MUTANTS,
+    readings=READINGS,
 )

@@ -65,6 +65,7 @@ from tasks.lion_vs_adamw.measured import (
 )
 from tasks.lion_vs_adamw.mutants import broken_adamw, broken_lion
 from tasks.lion_vs_adamw.published import PUBLISHED
+from tasks.lion_vs_adamw.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -350,4 +351,5 @@ TASK = Task(
             turns_to=Outcome.REFUTED,
         ),
     ),
+    readings=READINGS,
 )

@@ -37,6 +37,7 @@ from tasks.mad_self_consumption import flow, gaussian, images, mixture, real_dat
 from tasks.mad_self_consumption.figures import FIGURES
 from tasks.mad_self_consumption.measured import FALLS, LOST, admissible, decline, diet, fed, judged, law, walk
 from tasks.mad_self_consumption.published import PUBLISHED
+from tasks.mad_self_consumption.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -354,4 +355,5 @@ TASK = Task(
     published=PUBLISHED,
     figures=FIGURES,
     mutants=MUTANTS,
+    readings=READINGS,
 )
