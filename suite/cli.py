@@ -68,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
         "--executor",
         default="local",
         metavar="NAME",
-        help="local: processes of this machine (default); inline: this process",
+        help="local: processes of this machine (default); ray: the cluster at RAY_ADDRESS, or a Ray of this machine; "
+        "inline: this process",
     )
     made.add_argument("--no-track", action="store_true", help="do not tell MLflow")
 

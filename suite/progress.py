@@ -58,7 +58,10 @@ class Progress:
             }
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """A worker's report: {"unit", "fit", "step", "steps", "loss"}."""
+        """A worker's report: {"unit", "fit", "step", "steps", "loss"}; or an executor's {"note": one line}."""
+        if "note" in event:
+            self.note(str(event["note"]))
+            return
         with self._lock:
             unit = self.units.get(str(event.get("unit")))
             if unit is None:
@@ -68,6 +71,13 @@ class Progress:
             unit["state"] = "running"
             unit.update({k: event[k] for k in ("step", "steps", "fit") if k in event})
             unit["rate"] = unit["step"] / max(1e-6, now - unit["begun"]) if unit["fit"] in (0, 1) else unit["rate"]
+
+    def note(self, line: str) -> None:
+        """Say something beside the table."""
+        if self._live is not None:
+            self._live.console.print(f"  {line}", markup=False, highlight=False)
+        else:
+            print(f"  {line}", file=self.stream, flush=True)
 
     def start(self, unit: str) -> None:
         with self._lock:

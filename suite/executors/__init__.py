@@ -1,8 +1,10 @@
 """Where units run: an executor takes units and gives futures of what the worker returns.
 
-``local`` uses processes of this machine.  An executor is any object with ``slots``, ``submit`` and ``close``.
+``local`` uses processes of this machine, ``ray`` a cluster.  An executor is any object with ``slots``, ``submit`` and
+``close``.
 """
 
+import importlib.util
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
@@ -13,7 +15,8 @@ from suite.errors import UserError
 class Executor(Protocol):
     """slots: how many units run side by side; submit: start one; close: stop, at once when asked to abandon."""
 
-    slots: int
+    @property
+    def slots(self) -> int: ...
 
     def submit(self, message: dict[str, Any], checkpoints: str | None) -> "Future[dict[str, Any]]": ...
 
@@ -22,10 +25,15 @@ class Executor(Protocol):
 
 def check_executor(name: str) -> None:
     """Raise a clear line for an executor that does not exist or is not installed."""
-    if name == "ray":
-        raise UserError("the ray executor is not part of this installation; use EXECUTOR=local")
-    if name not in ("local", "inline"):
-        raise UserError(f"no executor {name!r}; there are local (processes of this machine) and inline (this process)")
+    if name not in ("local", "ray", "inline"):
+        raise UserError(
+            f"no executor {name!r}; there are local (processes of this machine), ray (a Ray cluster) and inline "
+            "(this process)"
+        )
+    if name == "ray" and importlib.util.find_spec("ray") is None:
+        raise UserError(
+            'the executor ray needs the extra [ray]: .venv/bin/python -m pip install "ray>=2.49"; or use EXECUTOR=local'
+        )
 
 
 def open_executor(name: str, device: str, report: Callable[[dict[str, Any]], None]) -> Executor:
@@ -35,6 +43,10 @@ def open_executor(name: str, device: str, report: Callable[[dict[str, Any]], Non
         from suite.executors.inline import Inline
 
         return Inline(device=device, report=report)
+    if name == "ray":
+        from suite.executors.ray import Ray
+
+        return Ray(device=device, report=report)
     from suite.executors.local import Local
 
     return Local(device=device, report=report)
