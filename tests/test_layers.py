@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What may import what: a module or package of suite/ imports only those that stand before it.
 ORDER = """
     errors claims canonical home files
-    blocks seeds stack session learner fit
+    blocks seeds stack session learner fit rank parallel
     quantities results looks clauses edges rows judge synthetic calibration
     figures drawing
     codehash trained registry store ledger
@@ -55,20 +55,21 @@ ONLY = {
 }
 # Files of one page that another may import, since they train the networks that both examine.
 SHARED = {"tasks.length_extrapolation.networks"}
-PAGES_USE = {"claims", "quantities", "seeds", "stack", "fit", "trained", "figures", "blocks"}
+PAGES_USE = {"claims", "quantities", "seeds", "stack", "fit", "parallel", "trained", "figures", "blocks"}
 
 # Where a slow package may be imported when a module is loaded; elsewhere it is imported by the function that needs it.
 HOMES = {
-    "torch": {"blocks", "stack", "session", "learner", "fit", "trained", "preload", "tasks"},
-    "lightning": {"learner", "preload"},
+    "torch": {"blocks", "stack", "session", "learner", "fit", "rank", "parallel", "trained", "preload", "tasks"},
+    "lightning": {"learner", "rank", "preload"},
     "mlflow": {"track"},
+    "ray": set(),
     "datasets": set(),
     "transformers": set(),
     "matplotlib": {"drawing"},
     "scipy": {"drawing", "tasks"},
     "typst": {"report"},
 }
-# Loading these must not load torch, Lightning or MLflow, not even through others.
+# Loading these must not load torch, Lightning, MLflow or Ray, not even through others.
 LIGHT = (
     "cli",
     "show",
@@ -197,7 +198,9 @@ def test_light_modules_stay_light(word: str) -> None:
             continue
         reached.add(name)
         if name not in SUITE:
-            assert name.split(".")[0] not in ("torch", "lightning", "mlflow"), f"loading suite.{word} loads {name}"
+            assert name.split(".")[0] not in ("torch", "lightning", "mlflow", "ray"), (
+                f"loading suite.{word} loads {name}"
+            )
             continue
         for imported in SUITE[name].imports(late=False):
             parents = itertools.accumulate(imported.split("."), lambda a, b: f"{a}.{b}")
