@@ -91,7 +91,6 @@ def test_only_runs_what_the_claims_read(finished: Project) -> None:
         (("run", "toy-race", "--only", "c9"), "it has c1, c2, c3, c4"),
         (("run", "toy-race", "--only", "c4"), "tested by"),
         (("run", "toy-race", "--executor", "warp"), "no executor"),
-        (("run", "toy-race", "--executor", "ray"), "ray"),
         (("adopt", "nowhere.json"), "no file"),
         (("diff", "nowhere.json", "elsewhere.json"), "cannot read"),
         (("new", "Bad Name"), "lower case"),

@@ -32,7 +32,8 @@ def check_executor(name: str) -> None:
         )
     if name == "ray" and importlib.util.find_spec("ray") is None:
         raise UserError(
-            'the executor ray needs the extra [ray]: .venv/bin/python -m pip install "ray>=2.49"; or use EXECUTOR=local'
+            "the executor ray needs the extra [ray]: "
+            '.venv/bin/python -m pip install --no-build-isolation -e ".[ray]"; or use EXECUTOR=local'
         )
 
 

@@ -11,6 +11,7 @@ import importlib
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -164,11 +165,7 @@ class Ray:
 def connect() -> Any:
     """The ray module, connected; the code is shipped anew where it has changed since."""
     global _connected_with
-    address, code = os.environ.get("RAY_ADDRESS", ""), node.code_now()
-    if address.startswith("ray://"):
-        raise UserError(
-            f"RAY_ADDRESS={address} names a Ray Client server; run on a machine of the cluster, with host:port or auto"
-        )
+    address, code = cluster_address(os.environ.get("RAY_ADDRESS", "")), node.code_now()
     if _connected_with == code:
         return sys.modules["ray"]
     disconnect()
@@ -184,6 +181,27 @@ def connect() -> Any:
     _connected_with = code
     atexit.register(disconnect)
     return ray
+
+
+def cluster_address(text: str) -> str:
+    """RAY_ADDRESS, checked: empty for a Ray of one's own, "auto" for this machine's, else host:port that answers.
+
+    Ray itself would go on trying for minutes.
+    """
+    host, _, port = text.rpartition(":")
+    if text in ("", "auto"):
+        return text
+    if text.startswith("ray://"):
+        raise UserError(
+            f"RAY_ADDRESS={text} names a Ray Client server; run on a machine of the cluster, with host:port or auto"
+        )
+    if not host or not port.isdigit():
+        raise UserError(f"RAY_ADDRESS is host:port or auto, got {text!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"no Ray cluster answers at {text}: {_line(error)} (docs/clusters.md)") from None
+    return text
 
 
 def _of_its_own() -> dict[str, Any]:
@@ -253,9 +271,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """The last line that says something, of errors that hold a whole remote traceback.
+    r"""The last line that says something, of errors that hold a whole remote traceback.
 
-    >>> _line(ValueError("Traceback ...\\n  File x\\nValueError: no such thing\\n"))
+    >>> _line(ValueError("Traceback ...\n  File x\nValueError: no such thing\n"))
     'ValueError: no such thing'
     >>> _line(ValueError())
     'ValueError'

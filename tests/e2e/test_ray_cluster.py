@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -62,14 +63,8 @@ class Cluster:
     def start(self) -> str:
         """Add a node with one CPU; returns its mark."""
         mark = f"suite-node-{secrets.token_hex(8)}"
-        first = not self.nodes
-        where = [
-            "--head",
-            f"--port={self.port}",
-            "--include-dashboard=false",
-            f"--temp-dir={self.folder}",
-        ]
-        where = where if first else [f"--address=127.0.0.1:{self.port}"]
+        head = ["--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}"]
+        where = head if not self.nodes else [f"--address=127.0.0.1:{self.port}"]
         size = ["--num-cpus=1", "--num-gpus=0", f"--object-store-memory={STORE}", "--node-ip-address=127.0.0.1"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SUITE_", "RAY_", "MLFLOW_"))}
         log = self.folder.with_suffix(f".{len(self.nodes)}.log")
@@ -93,10 +88,8 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def head() -> Iterator[Cluster]:
     """A cluster of one node; tests may add others."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short:  # sockets want short paths
         cluster = Cluster(Path(short) / "s")
         try:
@@ -119,8 +112,9 @@ def two(head: Cluster) -> Iterator[tuple[Cluster, str]]:
 def slowed(project: Project, log: Path) -> Project:
     """A race takes a second, and writes down which node runs it."""
     path = project.root / "tasks/toy_race.py"
-    text = path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.1}')
-    note = f'    with open({str(log)!r}, "a") as log:\n        log.write(os.environ.get("SUITE_TEST_NODE", "here") + "\\n")\n'
+    text = path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.05}')
+    name = 'os.environ.get("SUITE_TEST_NODE", "here")'
+    note = f'    with open({str(log)!r}, "a") as log:\n        print({name}, file=log)\n'
     start = "    state = State("
     path.write_text(text.replace(start, note + start).replace("import time\n", "import os\nimport time\n"))
     return project
@@ -145,7 +139,7 @@ RUN = ("run", "toy-race", "--no-track", "--executor", "ray")
 
 
 def test_two_nodes_make_the_same_bytes(world: Any, two: Any, tmp_path: Path) -> None:
-    (whole, log), (cluster, second) = world, two
+    (whole, log), (cluster, _) = world, two
     project = slowed(make(tmp_path / "project", "toy_race"), log)
     log.write_text("")
     done = project.suite(*RUN, **cluster.environment)
@@ -195,13 +189,13 @@ def test_a_ray_of_its_own_stops_with_ctrl_c_and_goes_on(world: Any, tmp_path: Pa
     assert process.returncode == 130, err
     assert err.strip().splitlines()[-1].startswith("suite: stopped; finished trials are kept")
     until(lambda: not living(str(project.root)), 10, "a process of Ray outlived the run")
-    project.suite(*RUN, SUITE_WORKERS="2")
+    assert "0 reused" not in project.suite(*RUN[:3], SUITE_WORKERS="2").stdout, "any executor goes on"
     assert judged(project) == judged(whole)
 
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [("ray://127.0.0.1:10001", "Ray Client"), ("127.0.0.1:9", "cannot reach"), ("nonsense", "cannot reach")],
+    [("ray://127.0.0.1:10001", "Ray Client"), ("127.0.0.1:9", "no Ray cluster answers"), ("nonsense", "host:port")],
 )
 def test_an_address_without_a_cluster_is_one_line(world: Any, tmp_path: Path, address: str, says: str) -> None:
     project = make(tmp_path / "project", "toy_race")
