@@ -62,7 +62,7 @@ class Ray:
             num_cpus=1, num_gpus=0 if device == "cpu" else 1, max_retries=0, num_returns="streaming"
         )(node.measure)
         self._sent: dict[Any, _Sent] = {}  # by the generator of what the unit says
-        self._lock = threading.Lock()
+        self._lock, self._news = threading.Lock(), threading.Event()
         self._open = True
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -98,16 +98,18 @@ class Ray:
         said = self._task.remote(sent.message, sent.checkpoints, self._terms)
         with self._lock:
             self._sent[said] = sent
+        self._news.set()
 
     def _listen(self) -> None:
         while self._open:
             with self._lock:
                 waiting = list(self._sent)
             if not waiting:
-                time.sleep(0.01)
+                self._news.wait(0.2)
+                self._news.clear()
                 continue
             try:
-                ready, _ = self._ray.wait(waiting, num_returns=1, timeout=0.05)
+                ready, _ = self._ray.wait(waiting, num_returns=1, timeout=0.02)  # then look for what was sent since
                 for said in ready:
                     self._hear(said)
             except Exception as error:  # the connection itself is gone: whoever waits must hear of it
