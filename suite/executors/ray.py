@@ -172,6 +172,7 @@ def connect() -> Any:
         return sys.modules["ray"]
     disconnect()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what later versions do, and no warning of it
     options = {"address": address} if address else _of_its_own()
     ray = importlib.import_module("ray")  # after the environment is set, which Ray reads on import
     try:
@@ -207,7 +208,7 @@ def cluster_address(text: str) -> str:
 
 
 def _of_its_own() -> dict[str, Any]:
-    """A Ray of this machine alone: no dashboard, reachable from here only and with a secret that nobody else has."""
+    """A Ray of this machine alone: no dashboard, and a secret that nobody else has, since its ports are open to all."""
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     global _folder
