@@ -51,6 +51,7 @@ from tasks.cosent_vs_cross_entropy.measured import (
     growth_with_noise,
 )
 from tasks.cosent_vs_cross_entropy.measured import graded as graded_gap
+from tasks.cosent_vs_cross_entropy.readings import READINGS
 
 SOURCE = Source(
     posts=(
@@ -319,4 +320,5 @@ TASK = Task(
             turns_to=Outcome.REFUTED,
         ),
     ),
+    readings=READINGS,
 )
