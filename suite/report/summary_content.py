@@ -106,7 +106,7 @@ def _honesty(ledgers: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, 
             if entry["outcome"] == "refuted" and entry["reading"]:
                 found["Refuted: what to make of it"].append({"name": name, "id": entry["id"], "text": entry["reading"]})
             if entry["outcome"] == "inconclusive":
-                text = "  ".join(filter(None, (entry["reason"] or entry["says"], entry["reading"])))
+                text = ". ".join(filter(None, (entry["reason"] or entry["says"], entry["reading"])))
                 found["Inconclusive"].append({"name": name, "id": entry["id"], "text": text})
             if entry["outcome"] == "not tested":
                 found["Not tested"].append({"name": name, "id": entry["id"], "text": entry["reason"] or entry["says"]})
