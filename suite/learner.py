@@ -1,8 +1,8 @@
 """Lightning drives every training: one final LightningModule, one Trainer for a whole stack.
 
 What the Trainer takes for one batch is a turn: as many steps as fit into ``TURN`` seconds.  Its loop costs about half a
-millisecond a batch, which is as much as a step of many small models takes.  Nothing else in the project imports
-Lightning.
+millisecond a batch, which is as much as a step of many small models takes.  Besides
+``suite.rank``, for one model over several processes, nothing else in the project imports Lightning.
 """
 
 import ctypes
