@@ -274,8 +274,13 @@ class Plan:
             found = [record for key in fresh if (record := get(key))]
             if not found:
                 return
-            self.results.update({record["key"]: revive(record["metrics"]) for record in found})
+            for record in found:
+                self.take(record)
             yield from found
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """The numbers of one trial, from the store or just measured."""
+        self.results[record["key"]] = revive(record["metrics"])
 
     def choices(self) -> list[dict[str, Any]]:
         rows = [self.choice(experiment, arm, at) for experiment, arm, at in self.places() if arm["tuned"]]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite import declare, worker
-from suite.canonical import revive
 from suite.claims import Mutant, Task
 from suite.errors import UserError
 from suite.plan import Plan
@@ -61,11 +60,11 @@ def rehearse(
                 if "error" in answer:
                     raise UserError(f"{module}, {unit.experiment}: {answer['error']}\n{answer['traceback']}")
                 for trial, metrics in zip(unit.trials, answer["metrics"], strict=True):
-                    plan.results[trial.key] = revive(metrics)
-                    used[trial.key] = {**trial.identity, "metrics": metrics}
-    trials = [shown(used[t.key]) for place in plan.places() for t in plan.verdict_trials(*place) if t.key in used]
+                    plan.take({"key": trial.key, "metrics": metrics})
+                    used[trial.key] = shown(trial.identity, plan.results[trial.key])
+    trials = [used[t.key] for place in plan.places() for t in plan.verdict_trials(*place) if t.key in used]
     choices = plan.choices()
-    tuning = [shown(used[t.key]) for place in plan.places() for t in plan.tuning_trials(*place) if t.key in used]
+    tuning = [used[t.key] for place in plan.places() for t in plan.tuning_trials(*place) if t.key in used]
     rows = judge(card, tier, tuning + trials, choices, seeds=seeds)
     return Rehearsal(card=card, rows=rows, choices=choices, trials=trials, results=plan.results)
 

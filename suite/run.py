@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from suite import home, ledger, registry
-from suite.canonical import revive
 from suite.errors import UserError
 from suite.executors import Executor, check_executor, open_executor
 from suite.files import locked, write_json, write_text
@@ -126,11 +125,11 @@ class _Run:
     def _recall(self) -> None:
         """Take what the store already has."""
         for record in self.plan.recall(lambda key: self.store.get(self.plan.card["slug"], key)):
-            self._take(record)
+            self._use(record)
 
-    def _take(self, record: dict[str, Any]) -> None:
+    def _use(self, record: dict[str, Any]) -> None:
+        """The record of a trial whose numbers the plan has taken in."""
         self.used[record["key"]] = record
-        self.plan.results[record["key"]] = revive(record["metrics"])
         self.data.update(record.get("data", {}))
 
     def _missing(self, busy: set[str]) -> list[Unit]:
@@ -214,7 +213,8 @@ class _Run:
         self.store.drop_checkpoints(self.page.slug, self.request.tier, unit.id)
         self.pace.learn(unit, answer["seconds"])
         for record in kept:
-            self._take(record)
+            self.plan.take(record)
+            self._use(record)
         if self.tracker is not None:
             self.tracker.trials(kept)
 
@@ -226,7 +226,9 @@ class _Run:
         for experiment, arm, at in self.plan.places():
             wanted = self.plan.tuning_trials(experiment, arm, at) if tuning else []
             wanted += self.plan.verdict_trials(experiment, arm, at)
-            found += [shown(self.used[trial.key]) for trial in wanted if trial.key in self.used]
+            found += [
+                shown(self.used[trial.key], self.plan.results[trial.key]) for trial in wanted if trial.key in self.used
+            ]
         return found
 
     def _judge(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -392,10 +394,10 @@ class _Run:
             self.tracker.close()
 
 
-def shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as the ledger lists it."""
+def shown(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the ledger lists it, with its numbers as the plan has taken them in."""
     found = {name: record[name] for name in ("experiment", "arm", "at", "setting", "seed")}
-    return {**found, "metrics": revive(record["metrics"])}
+    return {**found, "metrics": metrics}
 
 
 def now() -> str:
