@@ -1,4 +1,4 @@
-"""Where things lie: the project's root, the working store, and what this machine is."""
+"""Where things lie: the project's root, the working store, and what this machine is and gives."""
 
 import functools
 import os
@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TASKS = ROOT / "tasks"
 # What a trial's numbers may depend on; a different version of one of these makes earlier trials stale.
 VERSIONS_THAT_MATTER = ("torch", "lightning", "numpy", "scipy", "scikit-learn")
+# The environment of a process whose sums shall not depend on the number of its threads; read when torch is loaded.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def results() -> Path:
@@ -31,6 +33,12 @@ def locks() -> Path:
 def work() -> Path:
     """Trials, checkpoints, locks and the MLflow database; ``SUITE_HOME`` moves them."""
     return Path(os.environ.get("SUITE_HOME", ROOT / ".suite")).resolve()
+
+
+def workers() -> int:
+    """How many units this machine measures at once on its CPU: ``SUITE_WORKERS``, else the cores that are ours."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(os.environ.get("SUITE_WORKERS", cores))
 
 
 @functools.cache

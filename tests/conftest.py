@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from suite.home import ONE_THREAD
+
 # Before torch is imported anywhere: results are compared bitwise, and the cores are shared.
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
+os.environ.update(ONE_THREAD)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
+from suite import home
+
 _events: Any = None  # in a worker: the queue to the coordinator
 
 
@@ -30,14 +32,13 @@ def _measure(message: dict[str, Any], checkpoints: str | None, device: str) -> d
 
 
 class Local:
-    """A pool of worker processes; ``slots`` is the number of cores, or 1 on a GPU."""
+    """A pool of worker processes; ``slots`` is ``home.workers()``, or 1 on a GPU."""
 
     def __init__(self, device: str, report: Callable[[dict[str, Any]], None]) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.slots = 1 if device != "cpu" else int(os.environ.get("SUITE_WORKERS", cores))
+        self.slots = 1 if device != "cpu" else home.workers()
         self.device = device
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
+        for name, number in home.ONE_THREAD.items():
+            os.environ.setdefault(name, number)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["suite.preload"])
         self._events: Any = context.Queue()

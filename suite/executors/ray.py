@@ -29,7 +29,6 @@ from suite.files import write_text
 
 RETRIES = 3  # of a unit whose machine or process died
 STORE = 80_000_000  # bytes of Ray's object store on a local start, close to its least: units and answers are small
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 _connected_with: str | None = None  # the code that was shipped with the open connection
 _folder: tempfile.TemporaryDirectory[str] | None = None  # sockets and logs of a Ray of our own
@@ -213,10 +212,9 @@ def _of_its_own() -> dict[str, Any]:
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     global _folder
     _folder = tempfile.TemporaryDirectory(prefix="suite-ray-", ignore_cleanup_errors=True)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "address": "local",
-        "num_cpus": int(os.environ.get("SUITE_WORKERS", cores)),
+        "num_cpus": home.workers(),
         "include_dashboard": False,
         "object_store_memory": STORE,
         "_node_ip_address": "127.0.0.1",
@@ -231,7 +229,7 @@ def shipped(root: Path = home.ROOT) -> dict[str, Any]:
     ['env_vars', 'excludes', 'working_dir']
     """
     rest = [f"/{path.name}" for path in root.iterdir() if path.name not in node.SHIPPED]
-    return {"working_dir": str(root), "excludes": [*sorted(rest), "__pycache__"], "env_vars": THREADS}
+    return {"working_dir": str(root), "excludes": [*sorted(rest), "__pycache__"], "env_vars": home.ONE_THREAD}
 
 
 def disconnect() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from suite.errors import UserError
-from suite.home import ROOT
+from suite.home import ONE_THREAD, ROOT
 
 DATABASE = "mlflow.db"
 
@@ -95,7 +95,7 @@ def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-        "OMP_NUM_THREADS": "1",
+        **ONE_THREAD,
     }
     forced = {
         "MLFLOW_TRACKING_URI": uri,
