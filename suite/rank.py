@@ -4,11 +4,9 @@
 """
 
 import os
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,8 +22,9 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from suite.files import write_bytes
 from suite.learner import LIGHTNINGS_OWN
+from suite.lifeline import hold
+from suite.session import REPORT_EVERY
 
-REPORT_EVERY = 0.25  # seconds
 FULL = whole.StateDictOptions(full_state_dict=True, cpu_offload=True)
 SPREAD = whole.StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
 
@@ -62,19 +61,6 @@ def rows(number: int, rank: int, world: int) -> slice:
     if number % world:
         raise ValueError(f"a batch of {number} rows cannot be shared equally by {world} processes")
     return slice(rank * number // world, (rank + 1) * number // world)
-
-
-class Steps:
-    """The data loader: the numbers of the steps still to do."""
-
-    def __init__(self, start: int, stop: int) -> None:
-        self.numbers = range(start, stop)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
 
 
 @final
@@ -171,8 +157,7 @@ def main(work: Work, rank: int, done: int, lifeline: Connection, voice: Connecti
     """The life of one process; a failure is told as {"failed": traceback}."""
     import traceback
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process decides
-    threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
+    hold(lifeline)
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": work.port, "WORLD_SIZE": work.world}
     own = {"RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": work.world, "GROUP_RANK": 0}
     os.environ.update({name: str(value) for name, value in {**place, **own}.items()})
@@ -182,13 +167,6 @@ def main(work: Work, rank: int, done: int, lifeline: Connection, voice: Connecti
     except BaseException:
         voice.send({"failed": traceback.format_exc()})
         raise SystemExit(1) from None
-
-
-def _follow(lifeline: Connection) -> None:
-    try:
-        lifeline.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(1)
 
 
 def train(work: Work, rank: int, done: int, tell: Callable[[Mapping[str, Any]], None]) -> None:
@@ -211,6 +189,6 @@ def train(work: Work, rank: int, done: int, tell: Callable[[Mapping[str, Any]], 
             use_distributed_sampler=False,
         )
         share = Share(work, rank, tell)
-        trainer.fit(share, train_dataloaders=Steps(done, work.steps))
+        trainer.fit(share, train_dataloaders=range(done, work.steps))  # what it takes for batches: step numbers
     if len(share.losses) != work.steps:
         raise RuntimeError(f"training stopped after {len(share.losses)} of {work.steps} steps")

@@ -6,9 +6,7 @@ Workers are the only processes that import torch and pages.  They never write re
 import contextlib
 import importlib
 import math
-import os
 import signal
-import threading
 import time
 import traceback
 import warnings
@@ -19,26 +17,16 @@ from typing import Any
 from suite import home
 from suite.canonical import plain
 from suite.claims import ContractError, Tier
+from suite.lifeline import hold
 
 
 def prepare(lifeline: Any, threads: int = 1) -> None:
-    """Once per worker: one thread, no reaction to Ctrl-C (the coordinator decides), an end with the coordinator.
-
-    ``lifeline`` is the reading end of a pipe whose other end only the coordinator holds: it reads as closed as soon as
-    the coordinator has died, however that happened.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Once per worker: one thread, no reaction to Ctrl-C, an end with the coordinator; see ``suite.lifeline.hold``."""
+    hold(lifeline)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
-
-
-def _follow(lifeline: Any) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        lifeline.recv_bytes()
-    os._exit(1)
 
 
 def measure_unit(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What may import what: a module or package of suite/ imports only those that stand before it.
 ORDER = """
-    errors claims canonical home files
+    errors claims canonical home files lifeline
     blocks seeds stack session learner fit rank parallel
     quantities results looks clauses edges rows judge synthetic calibration
     figures drawing
