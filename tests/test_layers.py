@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = """
     errors claims canonical home files lifeline
     blocks seeds stack session learner fit rank parallel
-    quantities results looks clauses edges rows judge synthetic calibration
+    quantities phrases results looks clauses edges rows judge synthetic calibration
     figures drawing
     codehash trained registry store ledger
     declare worker preload executors
@@ -55,7 +55,7 @@ ONLY = {
 }
 # Files of one page that another may import, since they train the networks that both examine.
 SHARED = {"tasks.length_extrapolation.networks"}
-PAGES_USE = {"claims", "quantities", "seeds", "stack", "fit", "parallel", "trained", "figures", "blocks"}
+PAGES_USE = {"claims", "quantities", "phrases", "seeds", "stack", "fit", "parallel", "trained", "figures", "blocks"}
 
 # Where a slow package may be imported when a module is loaded; elsewhere it is imported by the function that needs it.
 HOMES = {

@@ -1,23 +1,16 @@
 """What several claims read, by name, and the shape that most of them have."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from suite.claims import Claim, Clause, Interval
+from suite.phrases import NO_HUB, claim
 from suite.quantities import Quantity, across, mean, paired_gap, ratio, value
 from tasks.attention_rank import trained
 
-NO_HUB = {"hub": "needs nothing from the Hub: see the cpu tier"}
 ONLY_HUB = dict.fromkeys(("smoke", "cpu", "gpu"), "pretrained weights come from the Hub: hub tier")
 START, TRAINED, SPREAD = [0.02, 0.1], [0.5, 1.0, 2.0, 4.0], [1.0, 2.0, 4.0, 8.0]  # logit scales
 
-Test = tuple[Quantity, Interval]
-
-
-def judged(id: str, says: str, kind: str, *tests: Test, note: str = "") -> Claim:
-    """A claim that holds when all its tests do; it is judged on every tier but hub."""
-    (quantity, claimed), *rest = tests
-    also = tuple(Clause(quantity=q, claimed=c) for q, c in rest)
-    return Claim(id=id, says=says, kind=kind, quantity=quantity, claimed=claimed, also=also, untested=NO_HUB, note=note)
+judged = partial(claim, untested=NO_HUB)  # on every tier but hub
 
 
 def exactly_known(metric: str) -> Quantity:

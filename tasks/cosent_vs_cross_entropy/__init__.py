@@ -36,6 +36,7 @@ from torch import Tensor
 
 from suite.blocks.losses.cosent import cosent as honest
 from suite.claims import Mutant, Outcome, Post, Source, Task, at_least, at_most, exactly, within
+from suite.phrases import exact
 from suite.quantities import mean, paired_gap, slope, value
 from tasks.cosent_vs_cross_entropy import binary, embeddings, graded, identities, pretrained, published
 from tasks.cosent_vs_cross_entropy.binary import STRONG, WEAK, WEAK_RARE
@@ -47,7 +48,6 @@ from tasks.cosent_vs_cross_entropy.measured import (
     claim,
     cosent_minus_ce,
     embedded,
-    exact,
     growth_with_noise,
 )
 from tasks.cosent_vs_cross_entropy.measured import graded as graded_gap

@@ -1,8 +1,9 @@
 """The source's few numbers, and those of T5 that its FAQ doubts, beside ours."""
 
 from suite.claims import Published
+from suite.phrases import exact
 from suite.quantities import paired_gap
-from tasks.decoder_only_vs_unilm.measured import continuation, exact, masked
+from tasks.decoder_only_vs_unilm.measured import continuation, masked
 
 T5 = "Raffel et al., arXiv:1910.10683, table 2"
 QUOTED = "quoted from memory of the paper; ours is a loss, not a score"

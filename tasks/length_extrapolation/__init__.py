@@ -26,6 +26,7 @@ that it has no less of a chance.  A toy forms no attention sinks: c8 is left to 
 """
 
 from suite.claims import Claim, Clause, Mutant, Outcome, Post, Source, Task, at_least, at_most, exactly, within
+from suite.phrases import exact
 from suite.quantities import across, mean, paired_gap, value
 from tasks.length_extrapolation import biases, formal, hwfa, identities, inference, language, lengths, pretrained
 from tasks.length_extrapolation.figures import FIGURES
@@ -42,7 +43,6 @@ from tasks.length_extrapolation.measured import (
     NO_HUB,
     PRETRAINED,
     YARN_LEAD,
-    exact,
     gap,
     of,
     rule,
@@ -114,6 +114,7 @@ CLAIMS = (
     rule(
         "c1_language",
         "a character model at 8 N: NTK-fixed above RoPE, log n† above that, on repeating and on plain text",
+        "comparison",
         (across(*(characters(text, "NTK-fixed", "RoPE") for text in ("repeating", "plain"))), at_least(0)),
         (across(*(characters(t, "NTK-fixed" + DAGGER, "NTK-fixed") for t in ("repeating", "plain"))), at_least(0)),
         untested=LANGUAGE,
@@ -121,18 +122,21 @@ CLAIMS = (
     rule(
         "c1_pretrained",
         "a pretrained Llama model at 4 N: NTK-RoPE has a lower loss than RoPE as it is",
+        "comparison",
         (paired_gap("long", "NTK-bloc97", minus="RoPE", experiment="pretrained"), at_most(0)),
         untested=PRETRAINED,
     ),
     rule(
         "c2",
         "NTK-fixed is no worse than NTK-old, plain and with log n",
+        "comparison",
         (across(gap("mean", "NTK-fixed", "NTK-old"), gap("mean", "NTK-fixed" + LOG, "NTK-old" + LOG)), at_least(-0.01)),
         note="No worse: by at most one point.",
     ),
     rule(
         "c3",
         "NTK-mixed is above NTK-fixed for some b below 1",
+        "comparison",
         (MIXED_GAINS, at_least(0)),
         needs=1,
         note="b = 0.25, 0.5, 0.625 (the post's), 0.75, 0.9, all on the verdict seeds; b = 1 is NTK-fixed itself.  "
@@ -141,6 +145,7 @@ CLAIMS = (
     rule(
         "c3_recall",
         "NTK-mixed with the post's b = 0.625 recalls more than NTK-fixed, plain and with log n",
+        "comparison",
         (
             across(gap("recall", "NTK-mixed", "NTK-fixed"), gap("recall", "NTK-mixed" + LOG, "NTK-fixed" + LOG)),
             at_least(0),
@@ -149,36 +154,42 @@ CLAIMS = (
     rule(
         "c4",
         "PI without tuning answers fewer offsets than RoPE as it is",
+        "comparison",
         (gap("local", "PI", "RoPE"), at_most(0)),
         note="The post's accuracy is that of a text, where neighbours decide most tokens.",
     ),
     rule(
         "c4_recall",
         "PI without tuning recalls less than RoPE as it is",
+        "comparison",
         (gap("recall", "PI", "RoPE"), at_most(0)),
         note="Recall needs content and hardly any position, so that squeezed positions may do it no harm.",
     ),
     rule(
         "c4_mean",
         "PI without tuning is below RoPE as it is on the mean of both",
+        "comparison",
         (gap("mean", "PI", "RoPE"), at_most(0)),
         note="Recall and offsets count alike here; a text weighs them otherwise.",
     ),
     rule(
         "c4_language",
         "a character model at 8 N: PI without tuning is below RoPE as it is, on repeating and on plain text",
+        "comparison",
         (across(*(characters(text, "PI", "RoPE") for text in ("repeating", "plain"))), at_most(0)),
         untested=LANGUAGE,
     ),
     rule(
         "c5",
         "log n† at the test raises RoPE, NTK-fixed and NTK-mixed",
+        "comparison",
         (DAGGER_GAINS, at_least(0)),
         note=TABLE_NOTE,
     ),
     rule(
         "c6",
         "log n in training is at least as good at 8 N as log n†, and costs less than half a point at N",
+        "comparison",
         (LOG_OVER_DAGGER, at_least(0)),
         (gap("short", "RoPE" + LOG, "RoPE"), within(-0.005, 0.005)),
         note="RoPE, NTK-fixed and NTK-mixed; two trainings from the same weights and batches.",
@@ -186,6 +197,7 @@ CLAIMS = (
     rule(
         "c7",
         "a window of N at the test keeps offsets at what they were at N, and loses recall beyond N",
+        "comparison",
         (value("local_change", "window", experiment="inference"), at_least(-0.02)),
         (of("far", "window"), at_most(0.225)),
         untested=NO_HUB,
@@ -194,6 +206,7 @@ CLAIMS = (
     rule(
         "c8",
         "a window alone ruins a pretrained model at 4 N, by more than 1 nat; keeping the first 4 tokens repairs it",
+        "comparison",
         (paired_gap("long", "window", minus="window and first 4", experiment="pretrained"), at_least(1)),
         (mean("rise", "window and first 4", experiment="pretrained"), at_most(0.1)),
         untested=PRETRAINED,
@@ -202,6 +215,7 @@ CLAIMS = (
     rule(
         "c9",
         "HWFA loses at most 2 points at N, and gains more than 10 at 8 N over RoPE",
+        "comparison",
         (paired_gap("mean", HWFA, minus="RoPE", experiment="hwfa"), at_least(0.1)),
         (paired_gap("short", HWFA, minus="RoPE", experiment="hwfa"), at_least(-0.02)),
         note="Both trained for the same number of steps; on the cpu tier L = 2 and w = N / 2.",
@@ -209,6 +223,7 @@ CLAIMS = (
     rule(
         "c9_far",
         "HWFA gains more than 10 points at 8 N over RoPE",
+        "comparison",
         (paired_gap("mean", HWFA, minus="RoPE", experiment="hwfa"), at_least(0.1)),
         note="The half of c9 that is about length.",
     ),
@@ -216,6 +231,7 @@ CLAIMS = (
         "c10",
         "each of six changes lowers HWFA at 8 N: RoPE in the full layer, no log n, windows everywhere, two full "
         "layers, too wide windows, no RoPE in the windows",
+        "comparison",
         (
             across(*(paired_gap("mean", kind, minus=HWFA, experiment="hwfa-ablations") for kind in hwfa.ABLATIONS)),
             at_most(0),
@@ -226,32 +242,35 @@ CLAIMS = (
     rule(
         "c10_rope",
         "RoPE in HWFA's full layer lowers it at 8 N",
+        "comparison",
         (paired_gap("mean", "RoPE in the full layer", minus=HWFA, experiment="hwfa"), at_most(0)),
         note="One of the six, with L = 2.",
     ),
     rule(
         "c11",
         "HWFA answers even pairs at 8 N without error",
+        "comparison",
         (value("long", HWFA, experiment="even-pairs"), at_least(0.99)),
         note="Every prefix of a string is asked; without error: at least 99 % of the last N, in every seed.",
     ),
     rule(
         "c12",
         "RoPE as it is holds to 1.1 or 1.2 N (here: its accuracy falls by two points between 1.05 N and 1.5 N)",
+        "qualitative",
         (mean("tolerated", "RoPE", experiment="lengths"), within(1.05, 1.5)),
         note="In multiples of N, read off between lengths; the post speaks of language models.",
-        kind="qualitative",
     ),
     rule(
         "c13",
         "NTK-RoPE made for k times the length is usable to about half of that",
+        "scaling",
         (across(*(mean("usable", f"NTK k={k}", experiment="lengths") for k in FACTORS)), within(0.3, 0.7)),
         note="Length over k N at which the accuracy is five points below that at N; k fixed while the length grows.",
-        kind="scaling",
     ),
     rule(
         "c14",
         "YaRN is the best of the methods that change nothing but the frequencies",
+        "comparison",
         (YARN_LEAD, at_least(0)),
         note="Against RoPE, PI, three forms of NTK-RoPE and five b of NTK-mixed; tau tuned on other networks.",
     ),
@@ -264,12 +283,14 @@ CLAIMS = (
     rule(
         "c15",
         "biases on queries and keys raise RoPE at 2 N, 4 N and 8 N",
+        "comparison",
         (paired_gap("mean", "biases", minus="none", experiment="biases"), at_least(0)),
         note="The author himself notes that the effect is hard to reproduce.",
     ),
     rule(
         "c16",
         "random positions in training raise accuracy at 4 N on even pairs and on reversal; ALiBi is no better",
+        "comparison",
         (paired_gap("long", "RoPE, random", minus="RoPE", experiment="random-positions"), at_least(0)),
         (paired_gap("long", "ALiBi, random", minus="RoPE, random", experiment="random-positions"), at_most(0)),
         untested=ENCODERS,
@@ -278,44 +299,44 @@ CLAIMS = (
     rule(
         "i1",
         "k^(2/(d-2)), NTK-fixed and NTK-mixed at every b make the lowest frequency PI's; k^(2/d) is base times k",
+        "identity",
         (exact("lowest_off"), at_most(1e-15)),
         (exact("base_old_off"), at_most(1e-15)),
         (exact("base_off"), at_most(1e-15)),
         untested=NO_HUB,
-        kind="identity",
     ),
     rule(
         "i2",
         "mixed radix: b = 1 is NTK-fixed, b = 0 is PI, lambda_1 >= lambda_2 >= ... >= 1, and their product is k",
+        "identity",
         (across(*(exact(f"{name}_off") for name in ("is_fixed", "is_pi", "rebuilt", "product"))), at_most(1e-14)),
         (exact("least_fall"), at_least(-1e-14)),
         (exact("least_share"), at_least(1 - 1e-14)),
         untested=NO_HUB,
-        kind="identity",
     ),
     rule(
         "i3",
         "XPOS scores depend on m - n alone; Sandwich is a concatenation, and RoPE with biases [root, 0, ...]",
+        "identity",
         (across(*(exact(f"{name}_off") for name in ("xpos", "xpos_diagonal", "joined", "bias"))), at_most(1e-12)),
         untested=NO_HUB,
-        kind="identity",
     ),
     rule(
         "i4",
         "a bias on the keys cancels in the softmax without RoPE, and does not with it",
+        "identity",
         (exact("bias_without_rope"), at_most(1e-12)),
         (exact("bias_with_rope"), at_least(1e-3)),
         untested=NO_HUB,
-        kind="identity",
     ),
     rule(
         "i5",
         "YaRN's factor grows by 0.2 per unit of ln s, log n by 0.131 (N = 2048) or 0.120 (4096)",
+        "numeric-table",
         (exact("yarn_coefficient"), exactly(0.2)),
         (exact("log_n_off"), exactly(0)),
         untested=NO_HUB,
         note="(1 + 0.1 ln s)^2 at s = 1, and 1 / ln N, held against the printed digits.",
-        kind="numeric-table",
     ),
 )
 

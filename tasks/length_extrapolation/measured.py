@@ -1,9 +1,9 @@
 """What several claims read, by name, and the reasons why something is not tested at a tier."""
 
-from collections.abc import Mapping
+from functools import partial
 
-from suite.claims import Claim, Clause, Interval
-from suite.quantities import Quantity, across, mean, paired_gap, value
+from suite.phrases import claim
+from suite.quantities import Quantity, across, mean, paired_gap
 from tasks.length_extrapolation.inference import DAGGER, LOG, SHARES, mixed
 
 NO_HUB = {"hub": "needs no pretrained weights: see the other tiers"}
@@ -27,10 +27,6 @@ def of(metric: str, arm: str) -> Quantity:
     return mean(metric, arm, experiment="inference")
 
 
-def exact(metric: str) -> Quantity:
-    return value(metric, experiment="identities")
-
-
 def language(metric: str, arm: str, minus: str) -> Quantity:
     return paired_gap(metric, arm, minus=minus, experiment="language")
 
@@ -43,27 +39,4 @@ YARN_LEAD = across(
     *(gap("mean", "YaRN", mixed(b)) for b in SHARES),
 )
 
-
-def rule(
-    id: str,
-    says: str,
-    *clauses: tuple[Quantity, Interval],
-    kind: str = "comparison",
-    untested: Mapping[str, str] = NO_SMOKE,
-    needs: int | None = None,
-    note: str = "",
-) -> Claim:
-    """A claim from pairs of what is measured and where it must lie; ``needs`` belongs to the first."""
-    (quantity, claimed), *others = clauses
-    also = tuple(Clause(quantity=q, claimed=c) for q, c in others)
-    return Claim(
-        id=id,
-        says=says,
-        kind=kind,
-        quantity=quantity,
-        claimed=claimed,
-        needs=needs,
-        also=also,
-        untested=untested,
-        note=note,
-    )
+rule = partial(claim, untested=NO_SMOKE)

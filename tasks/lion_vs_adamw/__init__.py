@@ -42,6 +42,7 @@ from suite.claims import (
     exactly,
     within,
 )
+from suite.phrases import exact
 from suite.quantities import across, mean, paired_gap, paired_shares, ratio, slope, value
 from tasks.lion_vs_adamw import characters, decay, digits, embedding, identities, robustness, step_time
 from tasks.lion_vs_adamw.figures import FIGURES
@@ -54,9 +55,7 @@ from tasks.lion_vs_adamw.measured import (
     SIGNED,
     WORKLOADS,
     digits_gap,
-    exact,
     faster,
-    identity,
     laptop,
     noise,
     rates,
@@ -112,9 +111,10 @@ CLAIMS = (
         claimed=AS_GOOD,
         untested=ONLY_GPU,
     ),
-    identity(
+    laptop(
         "c2",
         "Lion keeps one number of state per weight, AdamW two",
+        "identity",
         (exact("lion_state"), exactly(1)),
         (exact("adamw_state"), exactly(2)),
         (exact("state_ratio"), within(0.4995, 0.5005)),
@@ -127,9 +127,10 @@ CLAIMS = (
         "foreach",
         untested=NO_HUB,
     ),
-    identity(
+    laptop(
         "c3_ops",
         "Lion's step takes no square root and no division, AdamW's at least one of each per weight",
+        "identity",
         (exact("lion_costly"), exactly(0)),
         (exact("adamw_costly"), at_least(1)),
         note="Counted while the for-loop steps run: square roots, divisions.",
@@ -194,36 +195,43 @@ CLAIMS = (
         also=(Clause(quantity=digits_gap("test", 8), claimed=at_least(0)),),
         note="Tuned anew at every batch size; equal steps, so that larger batches also see more data.",
     ),
-    identity(
+    laptop(
         "c7",
         "Adam's first update is sign(g); under noise its cosine with its own signs then falls to sqrt(2 / pi)",
+        "identity",
         (exact("first_step"), at_most(1e-12)),
         (noise("fall"), at_least(0)),
         (noise("late_cosine"), within(0.7929, 0.8029)),
         note="The fall is judged between steps 1, 2, 4, 8 and 16, the end within 0.005 of 0.7979.",
     ),
-    identity("c8", "with beta1 = beta2 and no decay Lion is SIGNUM, step for step", (exact("signum"), at_most(1e-12))),
-    identity(
+    laptop(
+        "c8",
+        "with beta1 = beta2 and no decay Lion is SIGNUM, step for step",
+        "identity",
+        (exact("signum"), at_most(1e-12)),
+    ),
+    laptop(
         "c9",
         "alpha_0 = 1.11e-3 and d = 768 give a rate of 4e-5 and a decay of 0.015",
+        "numeric-table",
         (exact("amos_rate"), within(3.5e-5, 4.5e-5)),
         (exact("amos_decay"), within(0.0145, 0.0155)),
-        kind="numeric-table",
         note="alpha_0 / sqrt(d) and alpha_0 sqrt(d) / 2, held against the printed digits.",
     ),
-    identity(
+    laptop(
         "c10",
         "Lion's update has RMS 1, Adam's 0.2294 under noise and 1 under a constant gradient",
+        "identity",
         (exact("lion_rms"), within(1 - 1e-12, 1 + 1e-12)),
         (noise("rms"), within(0.2248, 0.2340)),
         (value("steady_rms", experiment="drift"), within(0.99, 1.001)),
         note="sqrt((1 - beta1) / (1 + beta1)) = 0.2294, within 2 %.",
     ),
-    identity(
+    laptop(
         "c10_tenfold",
         "because its update is larger, Lion needs a rate at least ten times smaller to move the weights as far",
+        "simulation",
         (noise("rate_ratio"), at_least(10)),
-        kind="simulation",
         note="Ratio of the updates' RMS under pure noise, where it is largest.",
     ),
     laptop(
@@ -276,9 +284,10 @@ CLAIMS = (
             within(-0.01, 0.01),
         ),
     ),
-    identity(
+    laptop(
         "c15",
         "under a constant sign s: theta_t = theta* + (theta_0 - theta*) (1 - eta lambda)^t with theta* = -s / lambda",
+        "identity",
         (exact("fixed_point"), at_most(1e-12)),
     ),
     laptop(
@@ -298,20 +307,23 @@ CLAIMS = (
         "comparison",
         (toy("saturated", *CURES), exactly(0)),
     ),
-    identity(
+    laptop(
         "c17",
         "sign(m) of an absent token stays as it is until m has shrunk to 0",
+        "identity",
         (exact("left"), exactly(0)),
         note="What is left of a float32 m = 1e-6 after 20,000 steps, in units of 2^-149, for beta 0.965 and 0.99.",
     ),
-    identity(
+    laptop(
         "c17_stall",
         "with gradual underflow m stalls at k 2^-149, k the largest with k (1 - beta) <= 1/2, its sign for ever there",
+        "identity",
         (exact("stall_gap"), exactly(0)),
     ),
-    identity(
+    laptop(
         "c17_flush",
         "with denormals flushed, m = 1e-6 is 0 after ln(2^-126 / m) / ln(beta) = 2064 steps of beta = 0.965",
+        "identity",
         (exact("flushed_after"), exactly(2064)),
         (exact("flushed_in_theory"), exactly(2064)),
     ),

@@ -1,6 +1,9 @@
-"""What several claims read, by name, and the three shapes of claims that repeat themselves."""
+"""What several claims read, by name, and the shapes of claims that repeat themselves."""
 
-from suite.claims import Claim, Clause, Interval, at_most
+from functools import partial
+
+from suite.claims import Claim, at_most
+from suite.phrases import claim
 from suite.quantities import Quantity, across, mean, optimum, paired_gap, value
 
 AS_GOOD = at_most(0.005)  # half a per cent more loss still counts as "as good as"
@@ -36,10 +39,6 @@ def digits_gap(metric: str, batch: int) -> Quantity:
     return paired_gap(metric, "lion", minus="adamw", experiment="digits", at={"batch": batch})
 
 
-def exact(metric: str) -> Quantity:
-    return value(metric, experiment="identities")
-
-
 def noise(metric: str) -> Quantity:
     return mean(metric, experiment="drift")
 
@@ -50,16 +49,7 @@ def toy(metric: str, *arms: str) -> Quantity:
     return across(*each) if len(each) > 1 else each[0]
 
 
-def identity(id: str, says: str, *clauses: tuple[Quantity, Interval], kind: str = "identity", note: str = "") -> Claim:
-    """A claim to the last digit, or about Adam under noise; no device and no data set changes it."""
-    return laptop(id, says, kind, *clauses, note=note)
-
-
-def laptop(id: str, says: str, kind: str, *clauses: tuple[Quantity, Interval], note: str = "") -> Claim:
-    """A claim that is tested at smoke and cpu alone."""
-    (quantity, claimed), *also = clauses
-    more = tuple(Clause(quantity=q, claimed=c) for q, c in also)
-    return Claim(id=id, says=says, kind=kind, quantity=quantity, claimed=claimed, also=more, untested=NO_GPU, note=note)
+laptop = partial(claim, untested=NO_GPU)  # at smoke and cpu alone
 
 
 def faster(id: str, says: str, *ratios: str, untested: dict[str, str]) -> Claim:

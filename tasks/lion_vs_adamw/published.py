@@ -1,8 +1,9 @@
 """The source's numbers beside ours; what a number of ours can only stand near says so in its note."""
 
 from suite.claims import Published
+from suite.phrases import exact
 from suite.quantities import mean, ratio
-from tasks.lion_vs_adamw.measured import WORKLOADS, exact, rates, toy
+from tasks.lion_vs_adamw.measured import WORKLOADS, rates, toy
 
 README = "the optimizer's README (google/automl, lion)"
 PUBLISHED = (

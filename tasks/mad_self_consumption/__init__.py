@@ -32,10 +32,22 @@ does not run out: 1797 images would not do.
 from torch import Tensor
 
 from suite.claims import Mutant, Outcome, Post, Source, Task, at_least, at_most, within
+from suite.phrases import NO_HUB
 from suite.quantities import across, mean, paired_gap, proportion, ratio
 from tasks.mad_self_consumption import flow, gaussian, images, mixture, real_data
 from tasks.mad_self_consumption.figures import FIGURES
-from tasks.mad_self_consumption.measured import FALLS, LOST, admissible, decline, diet, fed, judged, law, walk
+from tasks.mad_self_consumption.measured import (
+    FALLS,
+    LOST,
+    NEEDS_GPU,
+    admissible,
+    decline,
+    diet,
+    fed,
+    judged,
+    law,
+    walk,
+)
 from tasks.mad_self_consumption.published import PUBLISHED
 from tasks.mad_self_consumption.readings import READINGS
 
@@ -61,12 +73,14 @@ SOURCE = Source(
 WORSE, GROWS, BIASED = at_least(1.1), at_least(1.05), (0.99, 0.95, 0.9, 0.8, 0.5)
 
 CLAIMS = (
-    decline(
-        "alone",
-        id="c1",
-        says="trained on its own samples alone a model loses diversity, with truncation faster while precision holds, "
+    judged(
+        "c1",
+        "trained on its own samples alone a model loses diversity, with truncation faster while precision holds, "
         "without it together with quality",
+        "qualitative",
+        *decline("alone"),
         headline=True,
+        untested={},
         note="Mixture on digits.  Last generation less the first: lambda = 1, recall below -0.10 and precision below "
         "-0.05; lambda = 0.7, recall below -0.30 and precision above -0.02.  Judged at k = 5.",
     ),
@@ -77,10 +91,11 @@ CLAIMS = (
         (mean("recall_changes", "synthetic", experiment="alone"), FALLS),
         (mean("precision_changes", "synthetic", experiment="alone"), LOST),
     ),
-    decline(
-        "true-images",
-        id="c1_true_images",
-        says="so it is when generation 1 learns from true images, not from a density",
+    judged(
+        "c1_true_images",
+        "so it is when generation 1 learns from true images, not from a density",
+        "qualitative",
+        *decline("true-images"),
     ),
     judged(
         "c1_generators",
@@ -94,18 +109,20 @@ CLAIMS = (
         note="5 components, and a floor of 0.2 added to every variance in every generation: held-out likelihood of "
         "generation 1 prefers either to the 20 components of c1.  The floor widens what resampling narrows.",
     ),
-    decline(
-        "flow",
-        id="c1_flow",
-        says="so it is for a flow trained on eight Gaussians in a circle",
+    judged(
+        "c1_flow",
+        "so it is for a flow trained on eight Gaussians in a circle",
+        "qualitative",
+        *decline("flow"),
         note="An under-trained flow blurs the modes, which covers the truth rather than losing it: see the spread "
         "within the modes.",
     ),
-    decline(
-        "images",
-        id="c1_images",
-        says="so it is for a convolutional flow on 28 x 28 digits",
-        hub=True,
+    judged(
+        "c1_images",
+        "so it is for a convolutional flow on 28 x 28 digits",
+        "qualitative",
+        *decline("images"),
+        untested=NEEDS_GPU,
         note="The gpu tier's digits come from the density, the hub tier's are MNIST's.",
     ),
     judged(
@@ -131,7 +148,7 @@ CLAIMS = (
         "identity",
         (proportion("gone", out_of="chains", experiment="walk", at={"n": [10, 100]}), at_least(0.98)),
         note="Share of chains whose det^(1/d) is below 1 % after 20 n generations.",
-        also_untested={"smoke": "20 n generations are left to the cpu tier"},
+        untested={**NO_HUB, "smoke": "20 n generations are left to the cpu tier"},
     ),
     judged(
         "c4",

@@ -29,15 +29,14 @@ every context.  For k < 1 the maximum in the post's formula for decoding must be
 """
 
 from suite.claims import Post, Source, Task, at_least, at_most, exactly, within
+from suite.phrases import exact
 from suite.quantities import mean, paired_gap, value
 from tasks.rerope import eightfold, identities, learned, lengths, own, pretrained, step_time, windows
 from tasks.rerope.figures import FIGURES
 from tasks.rerope.measured import (
-    NO_HUB,
     NO_SMOKE,
     ONLY_GPU,
     ONLY_HUB,
-    identity,
     judged,
     of_windows,
     over_none,
@@ -242,7 +241,6 @@ CLAIMS = (
         "with the inverse a training step takes at most half as long again",
         "comparison",
         (mean("written_out", experiment="step-time"), at_most(1.5)),
-        untested=NO_HUB,
         note="Multi-head attention from two score matrices over that from one, both written out, at two lengths.",
     ),
     judged(
@@ -250,7 +248,6 @@ CLAIMS = (
         "it takes less than a tenth longer, as the post measured with gated attention units (330 to 350 s)",
         "comparison",
         (mean("written_out", experiment="step-time"), at_most(1.1)),
-        untested=NO_HUB,
         note="Here with multi-head attention, where attention has a larger share of the step.",
     ),
     judged(
@@ -258,7 +255,6 @@ CLAIMS = (
         "and at most half as long again against torch's fused attention, each score computed once",
         "comparison",
         (mean("in_use", experiment="step-time"), at_most(1.5)),
-        untested=NO_HUB,
     ),
     judged(
         "c11",
@@ -290,28 +286,28 @@ CLAIMS = (
         "i1",
         "two score matrices give q_i^T R_{-g(i - j)} k_j",
         "identity",
-        (identity("two_matrices"), at_most(1e-12)),
+        (exact("two_matrices"), at_most(1e-12)),
         note="For w = 1, 8, 16, 24 times k = infinity, 16, 4, 1, 1/16; 48 tokens, d = 32, float64.",
     ),
     judged(
         "i2",
         "Leaky with k = 1 is RoPE for every w, ReRoPE with w >= L is RoPE, Leaky with w = 0 is interpolation by 1 / k",
         "identity",
-        (identity("limits"), at_most(1e-12)),
+        (exact("limits"), at_most(1e-12)),
     ),
     judged(
         "i3",
         "one-step decoding from unrotated keys gives the matrix's last row; for k < 1 with a minimum, not a maximum",
         "identity",
-        (identity("decoding"), at_most(1e-12)),
-        (identity("maximum_is_off"), at_least(1e-3)),
+        (exact("decoding"), at_most(1e-12)),
+        (exact("maximum_is_off"), at_least(1e-3)),
     ),
     judged(
         "i4",
         "g is continuous at w, and its largest value is w + (L - 1 - w) / k",
         "identity",
-        (identity("jump"), exactly(0)),
-        (identity("largest_is_off"), exactly(0)),
+        (exact("jump"), exactly(0)),
+        (exact("largest_is_off"), exactly(0)),
         note="In fractions.",
     ),
 )

@@ -1,10 +1,11 @@
 """What several claims read, by name, and the shapes that most of them have."""
 
-from suite.claims import Claim, Clause, Interval
-from suite.quantities import Quantity, across, mean, paired_gap, value
+from functools import partial
+
+from suite.phrases import NO_HUB, claim
+from suite.quantities import Quantity, across, mean, paired_gap
 from tasks.rerope.eightfold import named
 
-NO_HUB = {"hub": "needs nothing from the Hub: see the cpu tier"}
 NO_SMOKE = {**NO_HUB, "smoke": "needs trainings of its own: cpu tier"}
 ONLY_GPU = {
     **NO_HUB,
@@ -12,31 +13,7 @@ ONLY_GPU = {
 }
 ONLY_HUB = dict.fromkeys(("smoke", "cpu", "gpu"), "pretrained weights and books come from the Hub: hub tier")
 
-Test = tuple[Quantity, Interval]
-
-
-def judged(
-    id: str,
-    says: str,
-    kind: str,
-    *tests: Test,
-    untested: dict[str, str] = NO_HUB,
-    note: str = "",
-    headline: bool = False,
-) -> Claim:
-    """A claim that holds when all its tests do."""
-    (quantity, claimed), *rest = tests
-    return Claim(
-        id=id,
-        says=says,
-        kind=kind,
-        headline=headline,
-        quantity=quantity,
-        claimed=claimed,
-        also=tuple(Clause(quantity=q, claimed=c) for q, c in rest),
-        untested=untested,
-        note=note,
-    )
+judged = partial(claim, untested=NO_HUB)
 
 
 def rerope_less(other: str, scale: str) -> Quantity:
@@ -57,7 +34,3 @@ def of_windows(metric: str, *scales: str) -> Quantity:
 
 def over_none(metric: str, scale: str, minus: str) -> Quantity:
     return paired_gap(metric, scale, minus=minus, experiment="windows")
-
-
-def identity(metric: str) -> Quantity:
-    return value(metric, experiment="identities")
