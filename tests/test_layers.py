@@ -173,7 +173,7 @@ def test_the_words_need_the_standard_library_only() -> None:
 
 
 def test_blocks_need_torch_and_little_else() -> None:
-    allowed = {*sys.stdlib_module_names, "torch", "numpy", "sklearn", "suite"}
+    allowed = {*sys.stdlib_module_names, "torch", "numpy", "sklearn", "datasets", "suite"}
     for module in SUITE.values():
         if module.word == "blocks":
             foreign = {imported.split(".")[0] for imported in module.imports()} - allowed

@@ -15,14 +15,13 @@ import torch
 from torch import Tensor
 
 from suite import fit
+from suite.blocks.data import wikitext
+from suite.blocks.data.hub import source
 from suite.claims import Experiment, Tier
 from suite.seeds import Seed
 from tasks.attention_rank import matrices
 from tasks.attention_rank.spectra import MASKS
 
-TEXT = "Salesforce/wikitext"
-TEXT_REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
-TEXT_FILE = "wikitext-103-raw-v1/test-00000-of-00001.parquet"
 RECORDING = "attention_rank_recording"
 
 
@@ -46,27 +45,11 @@ CHECKPOINTS = {
 }
 
 
-def source(repository: str, revision: str, folder: str) -> tuple[str, str | None]:
-    """Where to load from: the Hub at a revision, or the same name below a folder."""
-    return (str(Path(folder) / repository), None) if folder else (repository, revision)
-
-
 def words(characters: int, folder: str) -> str:
     """The first characters of WikiText-103's test part, raw."""
-    from datasets import load_dataset
-
-    place, revision = source(TEXT, TEXT_REVISION, folder)
-    rows: Any = load_dataset(place, data_files={"test": TEXT_FILE}, split="test", revision=revision)
-    pieces: list[str] = []
-    length = 0
-    for row in rows:
-        pieces.append(row["text"])
-        length += len(pieces[-1])
-        if length >= characters:
-            break
-    else:
-        raise ValueError(f"{place}, {TEXT_FILE}: {length} characters, fewer than the {characters} asked for")
-    text = "".join(pieces)[:characters]
+    text = wikitext.beginning("test", characters, folder and str(Path(folder) / wikitext.REPOSITORY))
+    if len(text) < characters:
+        raise ValueError(f"WikiText-103: {len(text)} characters, fewer than the {characters} asked for")
     fit.uses("wikitext-103, test", sha256(text.encode()).hexdigest())
     return text
 

@@ -16,13 +16,13 @@ Data and weights come from the Hub at a fixed revision, or from a folder that ho
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from suite import fit
+from suite.blocks.data.hub import source
 from suite.blocks.losses.cosent import cosent
 from suite.blocks.losses.pointwise import logistic, squared_error
 from suite.claims import Arm, Experiment, Tier
@@ -65,11 +65,6 @@ class Split:
     left: list[str]
     right: list[str]
     label: Tensor
-
-
-def source(repository: str, revision: str, folder: str) -> tuple[str, str | None]:
-    """Where to load from: the Hub at a revision, or the same name below a folder."""
-    return (str(Path(folder) / repository), None) if folder else (repository, revision)
 
 
 def read(name: str, split: str, most: int, folder: str) -> Split:

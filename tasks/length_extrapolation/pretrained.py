@@ -17,27 +17,18 @@ from torch.nn import functional as F
 
 from suite import fit
 from suite.blocks.attention.rotary import visible
+from suite.blocks.data import wikitext
+from suite.blocks.data.hub import source
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
 
 MODEL = ("HuggingFaceTB/SmolLM-135M", "1d461723eec654e65efdc40cf49301c89c0c92f4")  # Llama, N = 2048, base 10^4
-TEXT = ("Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3")
-TEXT_FILE = "wikitext-103-raw-v1/test-00000-of-00001.parquet"
 SINKS = 4
-
-
-def source(name: tuple[str, str], folder: str) -> tuple[str, str | None]:
-    """Where to load from: the Hub at a revision, or the same name below a folder."""
-    return (str(Path(folder) / name[0]), None) if folder else name
 
 
 def words(characters: int, folder: str) -> str:
     """The first characters of WikiText-103's test part, raw."""
-    from datasets import load_dataset
-
-    place, revision = source(TEXT, folder)
-    rows: Any = load_dataset(place, data_files={"test": TEXT_FILE}, split="test", revision=revision)
-    text = "".join(row["text"] for row in rows)[:characters]
+    text = wikitext.beginning("test", characters, folder and str(Path(folder) / wikitext.REPOSITORY))
     fit.uses("wikitext-103, test", sha256(text.encode()).hexdigest())
     return text
 
@@ -65,7 +56,7 @@ def load(method: str, factor: int, folder: str) -> tuple[Any, Any, int]:
     """Tokenizer, model in evaluation mode with the method's frequencies, and the length N that it was trained at."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    place, revision = source(MODEL, folder)
+    place, revision = source(*MODEL, folder)
     config = AutoConfig.from_pretrained(place, revision=revision)
     length, base = config.max_position_embeddings, config.rope_parameters["rope_theta"]
     width = config.hidden_size // config.num_attention_heads

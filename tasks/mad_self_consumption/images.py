@@ -8,7 +8,6 @@ the noise that sampling starts from.
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from suite import fit
+from suite.blocks.data import hub
 from suite.blocks.data.digits_teacher import digits_teacher
 from suite.blocks.flows.matching import matching_loss, midpoint
 from suite.blocks.flows.unet import UNet
@@ -39,7 +39,7 @@ def mnist(folder: str = "") -> Tensor:
     """All training images [N, 28, 28], -1 to 1, from the Hub or from ``folder``."""
     from datasets import Image, load_dataset
 
-    place, revision = (str(Path(folder) / MNIST), None) if folder else (MNIST, REVISION)
+    place, revision = hub.source(MNIST, REVISION, folder)
     rows: Any = load_dataset(place, data_files={"train": FILE}, split="train", revision=revision)
     pixels = np.stack([np.asarray(row["image"]) for row in rows.cast_column("image", Image())])
     fit.uses("mnist, train", sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest())

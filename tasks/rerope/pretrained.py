@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from suite import fit
 from suite.blocks.attention.blockwise import Blockwise
 from suite.blocks.attention.protocol import Attention
 from suite.blocks.attention.rotary import Rotary
+from suite.blocks.data.hub import source
 from suite.blocks.positions.log_scale import log_n_dagger
 from suite.blocks.positions.scaling import ntk
 from suite.claims import Arm, Experiment, Tier
@@ -128,11 +128,6 @@ def plugged(attention: Attention) -> Generator[None]:
 
     AttentionInterface.register(PLUGGED, attend)
     yield
-
-
-def source(repository: str, revision: str, folder: str) -> tuple[str, str | None]:
-    """Where to load from: the Hub at a revision, or the same name below a folder."""
-    return (str(Path(folder) / repository), None) if folder else (repository, revision)
 
 
 def load(checkpoint: Checkpoint, folder: str) -> tuple[Any, Any, Tensor]:

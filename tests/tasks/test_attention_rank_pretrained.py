@@ -21,6 +21,7 @@ from transformers import (
     T5Model,
 )
 
+from suite.blocks.data import wikitext
 from suite.claims import Tier
 from suite.seeds import Seed
 from tasks.attention_rank import matrices, pretrained
@@ -70,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", **marks
         ).save_pretrained(target)
         built(name).save_pretrained(target)
-    path = place / pretrained.TEXT / pretrained.TEXT_FILE
+    path = place / wikitext.REPOSITORY / wikitext.FILES["test"]
     path.parent.mkdir(parents=True)
     stream = seed(0).numpy("text")
     pd.DataFrame({"text": [" ".join(stream.choice(WORDS, size=20)) + "\n" for _ in range(60)]}).to_parquet(path)
@@ -140,7 +141,3 @@ def test_a_short_text_is_an_error(folder: Path) -> None:
 def test_revisions_are_pinned() -> None:
     for checkpoint in pretrained.CHECKPOINTS.values():
         assert len(checkpoint.revision) == 40
-        assert pretrained.source(checkpoint.repository, checkpoint.revision, "") == (
-            checkpoint.repository,
-            checkpoint.revision,
-        )

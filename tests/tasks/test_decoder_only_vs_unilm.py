@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pytest
 import torch
 from torch.nn import functional as F
@@ -27,6 +26,7 @@ from tasks.decoder_only_vs_unilm import (
     text,
     understanding,
 )
+from tests.wikitext_copy import copy_of_wikitext
 
 
 def seeds(*numbers: int) -> list[Seed]:
@@ -261,28 +261,11 @@ def test_the_gpu_tier_in_little(experiment: Experiment) -> None:
         assert all(math.isfinite(float(x)) for x in found.get("test", [0.0]))
 
 
-def copy_of_wikitext(folder: Path, repeat: int) -> None:
-    for split, file in text.FILES.items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = ["", f" = The {split} part = \n", "Decoders don't look ahead — cafés do .\n"] * repeat
-        pandas.DataFrame({"text": rows}).to_parquet(path)
-
-
 @pytest.fixture
 def wikitext(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-    copy_of_wikitext(tmp_path / "wikitext", 60)
+    copy_of_wikitext(tmp_path / "wikitext")
     return tmp_path / "wikitext"
-
-
-def test_wikitext_from_a_local_copy(wikitext: Path) -> None:
-    found = text.wikitext(2_000, str(wikitext))
-    assert [len(part) for part in (found.train, found.validation, found.test)] == [1600, 200, 200]
-    assert decode(found.train)[:50] == " = The train part = \nDecoders don't look ahead  ca"
-    assert decode(found.test).startswith(" = The test part = \n")
-    with pytest.raises(ValueError, match="fewer than the"):
-        text.wikitext(2_000_000, str(wikitext))
 
 
 @pytest.mark.parametrize("experiment", [generation.CONTINUATION, masked.EXPERIMENT], ids=lambda e: e.name)

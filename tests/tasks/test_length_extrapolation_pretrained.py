@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from suite.blocks.data import wikitext
 from suite.blocks.positions import scaling
 from suite.blocks.positions.rope import frequencies
 from suite.claims import Tier
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=stream) * 0.3)
     model.save_pretrained(target)
-    path = place / pretrained.TEXT[0] / pretrained.TEXT_FILE
+    path = place / wikitext.REPOSITORY / wikitext.FILES["test"]
     path.parent.mkdir(parents=True)
     draws = seed(0).numpy("text")
     pd.DataFrame({"text": [" ".join(draws.choice(WORDS, size=20)) + "\n" for _ in range(30)]}).to_parquet(path)
@@ -122,7 +123,5 @@ def test_a_short_text_is_an_error(folder: Path) -> None:
         pretrained.measure([seed(0)], tier(folder, characters=100), method="RoPE", windowed=False, sinks=0)
 
 
-def test_revisions_are_pinned() -> None:
-    for name in (pretrained.MODEL, pretrained.TEXT):
-        assert len(name[1]) == 40
-        assert pretrained.source(name, "") == name
+def test_the_revision_is_pinned() -> None:
+    assert len(pretrained.MODEL[1]) == 40

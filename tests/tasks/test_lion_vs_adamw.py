@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from suite.blocks.data.stdlib_text import decode
 from suite.blocks.optim import adamw, lion, tiger
 from suite.claims import Experiment, Tier
 from suite.seeds import Seed
 from tasks.lion_vs_adamw import TASK, characters, decay, digits, embedding, identities, recipe, robustness, step_time
+from tests.wikitext_copy import copy_of_wikitext
 
 
 def seeds(*numbers: int) -> list[Seed]:
@@ -312,29 +311,11 @@ def test_rare_tokens_run_away_under_the_sign_alone() -> None:
 # --- Characters, the Hub, the large tiers ---------------------------------------------------------
 
 
-def copy_of_wikitext(folder: Path, repeat: int) -> None:
-    for split, file in characters.FILES.items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = ["", f" = The {split} part = \n", "Lions don't hunt alone — cafés close .\n"] * repeat
-        pandas.DataFrame({"text": rows}).to_parquet(path)
-
-
 @pytest.fixture
 def local_wikitext(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-    copy_of_wikitext(tmp_path / "wikitext", 60)
+    copy_of_wikitext(tmp_path / "wikitext")
     return tmp_path / "wikitext"
-
-
-def test_wikitext_from_a_local_copy(local_wikitext: Path) -> None:
-    found = characters.wikitext(2_000, str(local_wikitext))
-    assert [len(part) for part in (found.train, found.validation, found.test)] == [1600, 200, 200]
-    assert decode(found.train)[:50] == " = The train part = \nLions don't hunt alone  cafs "
-    assert decode(found.test).startswith(" = The test part = \n")
-    assert found.sha256 == characters.wikitext(2_000, str(local_wikitext)).sha256
-    with pytest.raises(ValueError, match="fewer than the"):
-        characters.wikitext(2_000_000, str(local_wikitext))
 
 
 def test_the_hub_tier_in_little(local_wikitext: Path) -> None:

@@ -170,7 +170,3 @@ def test_revisions_are_pinned() -> None:
     assert len(pretrained.BOOKS_REVISION) == 40
     for checkpoint in pretrained.CHECKPOINTS.values():
         assert len(checkpoint.revision) == 40
-        assert pretrained.source(checkpoint.repository, checkpoint.revision, "") == (
-            checkpoint.repository,
-            checkpoint.revision,
-        )
