@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from suite import fit
+from suite.blocks.data.distinct import distinct
 from suite.blocks.data.draws import draws, own_rows
 from suite.blocks.data.sentence_pairs import Kind, sentence_pairs
 from suite.claims import Tier
@@ -46,18 +47,6 @@ class World:
         return a[self.row].long().to(place), b[self.row].long().to(place), y[self.row].to(place)
 
 
-def distinct(seeds: Sequence[Seed]) -> tuple[list[Seed], Tensor]:
-    """The different seeds of a stack, and for every model which of them it has: data are drawn once per seed.
-
-    >>> a, b = Seed("page/r1", "tune", 0), Seed("page/r1", "tune", 1)
-    >>> distinct([a, a, b])[1]
-    tensor([0, 0, 1])
-    """
-    found = list(dict.fromkeys(seeds))
-    place = {seed: index for index, seed in enumerate(found)}
-    return found, torch.tensor([place[seed] for seed in seeds])
-
-
 def embeddings(seed: Seed, tier: Tier, noise: float) -> Tensor:
     """Initial embeddings [V, D], (c + noise n) / sqrt(1 + noise^2): synonyms share their concept's c, as if pretrained.
 
@@ -88,7 +77,7 @@ def world(seeds: Sequence[Seed], tier: Tier, kind: Kind, positives: float, noise
 
     steps = max(tier["steps"], tier.sizes.get("steps_swapped", 0))
     return World(
-        row=row,
+        row=torch.tensor(row),
         order=draws([seed.stream("order") for seed in different], steps, tier["batch"], tier["pairs"]),
         table=torch.stack([embeddings(seed, tier, noise) for seed in different])[row],
         binary=kind != "graded",

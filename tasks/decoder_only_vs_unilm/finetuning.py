@@ -7,6 +7,7 @@ for all the rates that are tried on it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from suite.blocks.data.distinct import distinct
 from suite.blocks.models.masked_transformer import MaskedTransformer
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
@@ -18,7 +19,7 @@ from tasks.decoder_only_vs_unilm.sizes import LARGE, RATES, SMALL, SMALLEST
 def pretrained(seeds: Sequence[Seed], tier: Tier, mask: str) -> MaskedTransformer:
     """One model per entry of ``seeds``, trained to restore a text of n symbols, some of them hidden."""
     inputs = tier["inputs"]
-    different, row = recipe.distinct(seeds)
+    different, row = distinct(seeds)
     teacher = network(different, tier, mask, inputs, inputs)
     recipe.train(
         teacher,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from suite import fit
+from suite.blocks.data.distinct import distinct
 from suite.blocks.optim import adamw
 from suite.blocks.optim.schedules import cosine
 from suite.claims import Tier
@@ -21,18 +22,6 @@ CLIP, WARMUP, FLOOR = 1.0, 0.1, 0.02
 
 Batch = tuple[Tensor, Tensor]  # tokens [B, T], and targets [B, last] of the last positions, -1 where nothing is judged
 Draw = Callable[[Seed, str, int, str], Batch]  # (seed, name of the stream, number of sequences, part of the data)
-
-
-def distinct(seeds: Sequence[Seed]) -> tuple[list[Seed], list[int]]:
-    """The different seeds of a stack, and for every model which of them it has: data are drawn once per seed.
-
-    >>> a, b = Seed("page/r1", "tune", 0), Seed("page/r1", "tune", 1)
-    >>> distinct([b, a, b])[1]
-    [0, 1, 0]
-    """
-    found = list(dict.fromkeys(seeds))
-    place = {seed: index for index, seed in enumerate(found)}
-    return found, [place[seed] for seed in seeds]
 
 
 def steps_of(seeds: Sequence[Seed], tier: Tier) -> int:

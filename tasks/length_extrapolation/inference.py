@@ -9,22 +9,13 @@ import torch
 from torch import Tensor
 
 from suite.blocks.attention.rotary import Rotary, Scale
+from suite.blocks.data.distinct import distinct
 from suite.blocks.positions import log_scale, scaling
 from suite.claims import Arm, Experiment, Tier, Winner
 from suite.seeds import Seed
 from tasks.length_extrapolation.networks import LARGE, NETWORK, TINY, accuracies, networks, theta
 
 METHODS = ("RoPE", "PI", "NTK-old", "NTK-bloc97", "NTK-fixed", "NTK-mixed", "YaRN", "window")
-
-
-def distinct(seeds: Sequence[Seed]) -> tuple[list[Seed], list[int]]:
-    """The different seeds, and for every entry the row of its seed.
-
-    >>> distinct(["a", "b", "a"])
-    (['a', 'b'], [0, 1, 0])
-    """
-    different = list(dict.fromkeys(seeds))
-    return different, [different.index(seed) for seed in seeds]
 
 
 def rescaled(method: str, shape: float, frequencies: Tensor, factor: float, length: int) -> Tensor:

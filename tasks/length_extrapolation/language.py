@@ -11,6 +11,7 @@ from torch import Tensor
 
 from suite import fit
 from suite.blocks.attention.rotary import Rotary
+from suite.blocks.data.distinct import distinct
 from suite.blocks.data.draws import windows
 from suite.blocks.data.stdlib_text import SYMBOLS, stdlib_text
 from suite.blocks.losses.cross_entropy import cross_entropy
@@ -22,7 +23,7 @@ from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
 from suite.stack import Group
 from suite.trained import trained
-from tasks.length_extrapolation.inference import distinct, query_scale, rescaled
+from tasks.length_extrapolation.inference import query_scale, rescaled
 from tasks.length_extrapolation.networks import BASE, CLIP, DECAY, linear
 
 RECIPE = ("characters", "length", "width", "depth", "heads", "batch", "steps", "precision")

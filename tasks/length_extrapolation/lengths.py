@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suite.blocks.attention.rotary import Rotary
+from suite.blocks.data.distinct import distinct
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
-from tasks.length_extrapolation.inference import distinct, rescaled
+from tasks.length_extrapolation.inference import rescaled
 from tasks.length_extrapolation.networks import LARGE, NETWORK, TINY, accuracies, networks, theta
 
 MULTIPLES = (1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16)

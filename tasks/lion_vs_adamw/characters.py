@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from suite import fit
+from suite.blocks.data.distinct import distinct
 from suite.blocks.data.draws import windows
 from suite.blocks.data.stdlib_text import SYMBOLS, Text, stdlib_text
 from suite.blocks.data.wikitext import wikitext
@@ -19,7 +20,7 @@ from suite.blocks.models.transformer import Transformer, transformer
 from suite.claims import Arm, Experiment, Tier, Winner
 from suite.seeds import Seed
 from tasks.lion_vs_adamw.digits import ADAMW, LION
-from tasks.lion_vs_adamw.recipe import distinct, train
+from tasks.lion_vs_adamw.recipe import train
 
 
 def text(tier: Tier) -> Text:

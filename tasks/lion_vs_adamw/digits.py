@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from suite import fit
 from suite.blocks.data.digits import digits
+from suite.blocks.data.distinct import distinct
 from suite.blocks.losses.cross_entropy import cross_entropy
 from suite.blocks.models.mlp import MLP, mlp
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
-from tasks.lion_vs_adamw.recipe import distinct, train
+from tasks.lion_vs_adamw.recipe import train
 
 SIZES = (64, 64, 64, 10)
 SPLIT = (900, 400, 497)  # images to train, to validate, to test

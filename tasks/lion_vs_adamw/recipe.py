@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from suite import fit
 from suite.blocks.optim import adamw, lion
 from suite.blocks.optim.schedules import cosine
-from suite.seeds import Seed
 from suite.stack import Group
 
 WARMUP = 0.1  # share of the steps over which the rate rises; afterwards half a cosine down to zero
@@ -52,15 +51,3 @@ def train(
         evaluate=evaluate,
         precision=precision,
     )
-
-
-def distinct(seeds: Sequence[Seed]) -> tuple[list[Seed], list[int]]:
-    """The different seeds of a stack, and for every model which of them it has: data are drawn once per seed.
-
-    >>> a, b = Seed("page/r1", "tune", 0), Seed("page/r1", "tune", 1)
-    >>> distinct([a, a, b])[1]
-    [0, 0, 1]
-    """
-    found = list(dict.fromkeys(seeds))
-    place = {seed: index for index, seed in enumerate(found)}
-    return found, [place[seed] for seed in seeds]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from suite import fit
+from suite.blocks.data.distinct import distinct
 from suite.blocks.data.ring import ring, within_modes
 from suite.blocks.flows.matching import matching_loss, midpoint
 from suite.blocks.flows.planar import VelocityMLP
@@ -25,12 +26,6 @@ from suite.stack import Group
 from tasks.mad_self_consumption.pools import late, next_pool
 
 WIDTHS = (64, 64, 64)
-
-
-def distinct(seeds: Sequence[Seed]) -> tuple[list[Seed], Tensor]:
-    """The different seeds, and which of them each model has."""
-    different = list(dict.fromkeys(seeds))
-    return different, torch.tensor([different.index(seed) for seed in seeds])
 
 
 def shared(seeds: Sequence[Seed], draw: Any) -> Tensor:

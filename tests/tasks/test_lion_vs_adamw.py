@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from suite.blocks.optim import adamw, lion, tiger
 from suite.claims import Experiment, Tier
 from suite.seeds import Seed
-from tasks.lion_vs_adamw import TASK, characters, decay, digits, embedding, identities, recipe, robustness, step_time
+from tasks.lion_vs_adamw import TASK, characters, decay, digits, embedding, identities, robustness, step_time
 from tests.wikitext_copy import copy_of_wikitext
 
 
@@ -391,8 +391,3 @@ def test_step_times_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.isnan(found["compiled"]).all()
     assert np.asarray(found["forloop"]).min() > 0
     assert "lion_compiled_ms" not in found
-
-
-def test_a_seed_is_drawn_once() -> None:
-    a, b = seeds(0, 1)
-    assert recipe.distinct([b, a, b]) == ([b, a], [0, 1, 0])
