@@ -18,6 +18,7 @@ from typing import Any
 
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
+from tasks.cosent_vs_cross_entropy.sizes import CPU, GPU, SMOKE
 from tasks.cosent_vs_cross_entropy.training import RATES, interaction, representation, train
 from tasks.cosent_vs_cross_entropy.worlds import FLIPS, World, world
 
@@ -53,35 +54,14 @@ def rare(
 
 
 _GRID = {"lr": RATES}
-_SMOKE = {
-    "flips": 0.0,
-    "concepts": 16,
-    "synonyms": 1,
-    "pairs": 4000,
-    "validation": 200,
-    "test": 600,
-    "batch": 32,
-    "hidden": 32,
-}
-_CPU = {
-    "flips": FLIPS,
-    "concepts": 24,
-    "synonyms": 3,
-    "pairs": 30_000,
-    "validation": 1000,
-    "test": 1500,
-    "batch": 32,
-    "hidden": 64,
-}
-_GPU = {**_CPU, "concepts": 240, "pairs": 300_000, "validation": 4000, "test": 8000, "hidden": 384}
+_SMOKE = {**SMOKE, "flips": 0.0, "synonyms": 1, "pairs": 4000, "test": 600, "hidden": 32}
+_CPU, _GPU = {**CPU, "flips": FLIPS}, {**GPU, "flips": FLIPS}
+_LOSSES = tuple(Arm(name, fixed={"loss": name}, tuned=_GRID) for name in ("ce", "cosent"))
 
 PAIRS = Experiment(
     name="pairs",
     measure=measure,
-    arms=(
-        Arm("ce", fixed={"loss": "ce"}, tuned=_GRID),
-        Arm("cosent", fixed={"loss": "cosent"}, tuned=_GRID),
-    ),
+    arms=_LOSSES,
     conditions={"noise": (STRONG, WEAK), "swapped": (0, 1)},
     columns=("loss",),
     tune_on="validation",
@@ -95,10 +75,7 @@ PAIRS = Experiment(
 RARELY = Experiment(
     name="rare",
     measure=rare,
-    arms=(
-        Arm("ce", fixed={"loss": "ce"}, tuned=_GRID),
-        Arm("cosent", fixed={"loss": "cosent"}, tuned=_GRID),
-    ),
+    arms=_LOSSES,
     conditions={"noise": (STRONG, WEAK_RARE)},
     columns=("loss",),
     tune_on="validation",

@@ -6,6 +6,7 @@ from typing import Any
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
 from tasks.cosent_vs_cross_entropy.binary import STRONG, WEAK
+from tasks.cosent_vs_cross_entropy.sizes import CPU, GPU, SMOKE
 from tasks.cosent_vs_cross_entropy.training import RATES, interaction, train
 from tasks.cosent_vs_cross_entropy.worlds import world
 
@@ -17,7 +18,6 @@ def measure(
     return train(interaction(seeds, tier, data), data, loss, lr, tier["steps"])
 
 
-_CPU = {"concepts": 24, "synonyms": 3, "pairs": 30_000, "validation": 1000, "test": 1500, "batch": 32, "hidden": 64}
 EXPERIMENT = Experiment(
     name="graded",
     measure=measure,
@@ -30,24 +30,8 @@ EXPERIMENT = Experiment(
     tune_on="validation",
     best="max",
     tiers={
-        "smoke": Tier(
-            seeds=8,
-            tuning_seeds=1,
-            sizes={**_CPU, "concepts": 16, "pairs": 800, "validation": 200, "test": 400, "hidden": 16, "steps": 16},
-        ),
-        "cpu": Tier(seeds=16, at_most=64, stack=16, sizes={**_CPU, "steps": 600}),
-        "gpu": Tier(
-            seeds=16,
-            at_most=64,
-            sizes={
-                **_CPU,
-                "concepts": 240,
-                "pairs": 300_000,
-                "validation": 4000,
-                "test": 8000,
-                "hidden": 384,
-                "steps": 4000,
-            },
-        ),
+        "smoke": Tier(seeds=8, tuning_seeds=1, sizes={**SMOKE, "steps": 16}),
+        "cpu": Tier(seeds=16, at_most=64, stack=16, sizes={**CPU, "steps": 600}),
+        "gpu": Tier(seeds=16, at_most=64, sizes={**GPU, "steps": 4000}),
     },
 )
