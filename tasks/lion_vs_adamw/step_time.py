@@ -9,8 +9,6 @@ import logging
 import math
 import os
 import shutil
-import statistics
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 
 from suite import fit
 from suite.blocks.losses.cross_entropy import cross_entropy
+from suite.blocks.metrics.step_seconds import turns
 from suite.blocks.models.transformer import transformer
 from suite.blocks.optim.lion import Lion
 from suite.claims import Experiment, Tier
@@ -75,24 +74,6 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name)
 
 
-def turns(steps: Mapping[str, Callable[[], Any]], seed: Seed, rounds: int, repeats: int = 1) -> dict[str, float]:
-    """Median seconds per step of each, over rounds in which all take one turn in an order drawn from the seed.
-
-    A turn is ``repeats`` steps in a row, so that the clock and the scheduler weigh little where a step is short.
-    """
-    order, names = seed.stream("order"), list(steps)
-    taken: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for index in torch.randperm(len(names), generator=order).tolist():
-            settle()
-            started = time.perf_counter()
-            for _ in range(repeats):
-                steps[names[index]]()
-            settle()
-            taken[names[index]].append((time.perf_counter() - started) / repeats)
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
-
-
 def warm_up(steps: Mapping[str, Callable[[], Any]]) -> None:
     """Let everyone allocate and compile before the clock runs."""
     # Not our doing: dynamo reports the profiler mark in torch's own optimizers, inductor's import a deprecation.
@@ -102,12 +83,6 @@ def warm_up(steps: Mapping[str, Callable[[], Any]]) -> None:
         for step in steps.values():
             for _ in range(WARM_UPS):
                 step()
-
-
-def settle() -> None:
-    """Wait until the device has nothing left to do."""
-    if fit.device().type == "cuda":
-        torch.cuda.synchronize()
 
 
 def training(seed: Seed, tier: Tier) -> dict[str, Callable[[], Any]]:
@@ -144,7 +119,7 @@ def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
         steps = contestants(weights, seeds[0], tier["compiled"])
         warm_up(steps)
         for block, seed in enumerate(seeds):
-            seconds = turns(steps, seed, tier["rounds"], max(1, TURN // weights))
+            seconds = turns(steps, seed.stream("order"), fit.device(), tier["rounds"], max(1, TURN // weights))
             row = {f"{name}_ms": 1e3 * value for name, value in seconds.items()}
             for name, a, b in RATIOS:
                 if (
@@ -157,7 +132,7 @@ def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
     whole = training(seeds[0], tier)
     warm_up(whole)
     for seed in seeds:
-        seconds = turns(whole, seed, tier["rounds"])
+        seconds = turns(whole, seed.stream("order"), fit.device(), tier["rounds"])
         found["steps_per_second"].append(seconds["adamw"] / seconds["lion"])
     return found
 

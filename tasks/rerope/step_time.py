@@ -5,8 +5,6 @@ against attention from one, both written out; then what one would use today: the
 attention.  All take turns within every round, in an order drawn anew; judged are ratios of medians of one block.
 """
 
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +16,7 @@ from suite.blocks.attention.blockwise import Blockwise
 from suite.blocks.attention.protocol import Attention
 from suite.blocks.attention.rotary import Rotary
 from suite.blocks.attention.two_step import TwoStep, hidden
+from suite.blocks.metrics.step_seconds import turns
 from suite.blocks.models.pluggable import pluggable
 from suite.blocks.positions.rope import frequencies, rotate
 from suite.claims import Experiment, Tier
@@ -63,26 +62,6 @@ def contestants(length: int, tier: Tier, seed: Seed) -> dict[str, Callable[[], N
     return {name: step(attention) for name, attention in forms.items()}
 
 
-def turns(steps: Mapping[str, Callable[[], None]], seed: Seed, rounds: int) -> dict[str, float]:
-    """Median seconds of each over rounds in which all take one turn, in an order drawn from the seed."""
-    order, names = seed.stream("order"), list(steps)
-    taken: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for index in torch.randperm(len(names), generator=order).tolist():
-            settle()
-            started = time.perf_counter()
-            steps[names[index]]()
-            settle()
-            taken[names[index]].append(time.perf_counter() - started)
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
-
-
-def settle() -> None:
-    """Wait until the device has nothing left to do."""
-    if fit.device().type == "cuda":
-        torch.cuda.synchronize()
-
-
 def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
     """One block per seed; every metric has one entry per length."""
     found: dict[str, list[Any]] = {"written_out": [[] for _ in seeds], "in_use": [[] for _ in seeds]}
@@ -92,7 +71,7 @@ def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
             for run in steps.values():
                 for _ in range(WARM_UPS):
                     run()
-            seconds = turns(steps, seed, tier["rounds"])
+            seconds = turns(steps, seed.stream("order"), fit.device(), tier["rounds"])
             found["written_out"][row].append(seconds["two_matrices"] / seconds["one_matrix"])
             found["in_use"][row].append(seconds["blockwise"] / seconds["fused"])
     return found

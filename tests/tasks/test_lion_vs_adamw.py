@@ -360,17 +360,6 @@ def test_gpt2_has_the_weights_of_gpt2_smalls_blocks() -> None:
 # --- Step times -----------------------------------------------------------------------------------
 
 
-def test_everyone_takes_the_same_number_of_turns() -> None:
-    taken: list[str] = []
-    steps = {name: lambda name=name: taken.append(name) for name in "abc"}
-    seconds = step_time.turns(steps, seeds(0)[0], 4)
-    assert seconds.keys() == set("abc")
-    assert min(seconds.values()) > 0
-    rounds = [taken[i : i + 3] for i in range(0, 12, 3)]
-    assert all(sorted(each) == ["a", "b", "c"] for each in rounds)
-    assert len({"".join(each) for each in rounds}) > 1
-
-
 def test_the_contestants_take_the_same_step() -> None:
     stack: Sequence[str] = ("lion_forloop", "lion_foreach")
     steps = step_time.contestants(800, seeds(0)[0], False)
