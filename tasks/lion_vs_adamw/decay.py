@@ -9,11 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from suite.blocks.losses.cross_entropy import cross_entropy
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
-from tasks.lion_vs_adamw.digits import network, world
-from tasks.lion_vs_adamw.recipe import train
+from tasks.lion_vs_adamw.digits import network, trained, world
 
 BATCH = 64
 RATES = {"lion": (3.16e-3, 1e-2, 3.16e-2, 1e-1), "adamw": (3.16e-3, 1e-2, 3.16e-2, 1e-1)}
@@ -26,17 +24,9 @@ def measure(seeds: Sequence[Seed], tier: Tier, *, rule: str) -> Mapping[str, Seq
     rates, decays = RATES[rule], DECAYS[rule]
     pairs = [(rate, decay) for rate in rates for decay in decays]
     stack = [seed for seed in seeds for _ in pairs]
-    data, model = world(stack), network(stack)
-    fitted = train(
-        model,
-        rule,
-        lr=[rate for rate, _ in pairs] * len(seeds),
-        decay=[decay for _, decay in pairs] * len(seeds),
-        loss=lambda model, x, y: cross_entropy(model(x), y),
-        batch=lambda step: data.batch(step, BATCH),
-        steps=tier["steps"],
-        evaluate=data.losses,
-    )
+    lr, decay = ([pair[i] for pair in pairs] * len(seeds) for i in (0, 1))
+    data = world(stack)
+    fitted = trained(data, network(stack), BATCH, tier, rule, lr, decay)
     (_, v), (_, t) = data.validation, data.test
     held_out = (fitted.final("validation") * v.shape[1] + fitted.final("test") * t.shape[1]) / (v.shape[1] + t.shape[1])
     squares = held_out.view(len(seeds), len(rates), len(decays))

@@ -18,7 +18,7 @@ from suite.blocks.losses.cross_entropy import cross_entropy
 from suite.blocks.models.mlp import MLP, mlp
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
-from tasks.lion_vs_adamw.recipe import train
+from tasks.lion_vs_adamw.recipe import WARMUP, train
 
 SIZES = (64, 64, 64, 10)
 SPLIT = (900, 400, 497)  # images to train, to validate, to test
@@ -94,11 +94,18 @@ def network(seeds: Sequence[Seed]) -> MLP:
     return mlp(SIZES, [seed.stream("weights") for seed in seeds])
 
 
-def measure(
-    seeds: Sequence[Seed], tier: Tier, *, batch: int, rule: str, lr: Sequence[float], decay: Sequence[float]
-) -> Mapping[str, Sequence[Any]]:
-    data, model = world(seeds), network(seeds)
-    fitted = train(
+def trained(
+    data: World,
+    model: nn.Module,
+    batch: int,
+    tier: Tier,
+    rule: str,
+    lr: Sequence[float],
+    decay: Sequence[float],
+    warmup: Sequence[float] | float = WARMUP,
+) -> fit.Fitted:
+    """Train the stack in place on its worlds; the curves are ``World.losses`` at the end."""
+    return train(
         model,
         rule,
         lr=lr,
@@ -106,8 +113,15 @@ def measure(
         loss=lambda model, x, y: cross_entropy(model(x), y),
         batch=lambda step: data.batch(step, batch),
         steps=tier["steps"],
+        warmup=warmup,
         evaluate=data.losses,
     )
+
+
+def measure(
+    seeds: Sequence[Seed], tier: Tier, *, batch: int, rule: str, lr: Sequence[float], decay: Sequence[float]
+) -> Mapping[str, Sequence[Any]]:
+    fitted = trained(world(seeds), network(seeds), batch, tier, rule, lr, decay)
     return {name: fitted.final(name).tolist() for name in fitted.curves}
 
 

@@ -4,42 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from suite.blocks.losses.cross_entropy import cross_entropy
 from suite.claims import Arm, Experiment, Tier, Winner
 from suite.seeds import Seed
-from tasks.lion_vs_adamw.digits import World, network, world
-from tasks.lion_vs_adamw.recipe import WARMUP, train
+from tasks.lion_vs_adamw.digits import network, trained, world
+from tasks.lion_vs_adamw.recipe import WARMUP
 
 SIGMAS = (0.01, 0.03, 0.1)  # noise over the root mean square of the tensor that it is added to
 LARGE = 3.0  # times the best rate
 DIVERGED = 1.5  # times the loss at the best rate
-
-
-def trained(
-    data: World,
-    model: nn.Module,
-    batch: int,
-    tier: Tier,
-    rule: str,
-    lr: Sequence[float],
-    decay: Sequence[float],
-    warmup: Sequence[float] | float = WARMUP,
-) -> Tensor:
-    """Test loss [R] after training the stack in place."""
-    fitted = train(
-        model,
-        rule,
-        lr=lr,
-        decay=decay,
-        loss=lambda model, x, y: cross_entropy(model(x), y),
-        batch=lambda step: data.batch(step, batch),
-        steps=tier["steps"],
-        warmup=warmup,
-        evaluate=data.losses,
-    )
-    return fitted.final("test")
 
 
 def flatness(
@@ -50,7 +25,7 @@ def flatness(
     Without the division by the tensor's own size the test would only say which optimizer makes larger weights.
     """
     data, model = world(seeds), network(seeds)
-    plain = trained(data, model, 512, tier, rule, lr, decay)
+    plain = trained(data, model, 512, tier, rule, lr, decay).final("test")
     weights = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     rises = torch.zeros(len(seeds), len(SIGMAS))
     with torch.no_grad():
@@ -86,8 +61,8 @@ def warmup(
     n = len(seeds)
     rates = [*lr, *[LARGE * rate for rate in lr] * 2]
     shares = [WARMUP] * 2 * n + [0.0] * n
-    losses = trained(world(stack), network(stack), 64, tier, rule, rates, [*decay] * 3, warmup=shares)
-    best, warm, cold = losses.view(3, n)
+    fitted = trained(world(stack), network(stack), 64, tier, rule, rates, [*decay] * 3, warmup=shares)
+    best, warm, cold = fitted.final("test").view(3, n)
     return {
         "best": best.tolist(),
         "warm": warm.tolist(),

@@ -237,8 +237,8 @@ def test_three_models_per_seed_of_which_one_starts_cold() -> None:
     found = robustness.warmup(seeds(0, 1), tier, rule="adamw", lr=[1e-2, 1e-2], decay=[0.1, 0.1])
     data = digits.world(seeds(0, 1))
     at = {"rule": "adamw", "decay": [0.1, 0.1]}
-    best = robustness.trained(data, digits.network(seeds(0, 1)), 64, tier, lr=[1e-2, 1e-2], **at)
-    cold = robustness.trained(data, digits.network(seeds(0, 1)), 64, tier, lr=[3e-2, 3e-2], warmup=0.0, **at)
+    best = digits.trained(data, digits.network(seeds(0, 1)), 64, tier, lr=[1e-2, 1e-2], **at).final("test")
+    cold = digits.trained(data, digits.network(seeds(0, 1)), 64, tier, lr=[3e-2, 3e-2], warmup=0.0, **at).final("test")
     assert found["best"] == pytest.approx(best.tolist(), rel=1e-4)
     assert found["cold"] == pytest.approx(cold.tolist(), rel=1e-4)
     assert found["cost_of_cold"][0] == pytest.approx(math.log(found["cold"][0] / found["warm"][0]), abs=1e-6)
