@@ -1,6 +1,7 @@
 """Quantities with one number per seed: values, means, paired gaps, ratios, slopes, predictions."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,7 +13,23 @@ from suite.quantities.intervals import Exact, Lean, Student, Unmeasurable
 
 
 @dataclass(frozen=True)
-class Value(Quantity):
+class _OfOne(Quantity):
+    """A metric of one arm as it stands."""
+
+    metric: str
+    arm: str | None = None
+
+    def _entries(self, results: Readable) -> Iterator[tuple[str, tuple[float, ...], tuple[Lean, ...]]]:
+        """(label, values over the seeds, leans) of every cell."""
+        for at in self._places(results):
+            column = self._column(results, self.arm, at, self.metric)
+            leans = (self._lean(results, self.arm, at, self.metric, +1),)
+            for label, values in zip(labels(at, column.shape[1:]), columns(column), strict=True):
+                yield label, floats(values), leans
+
+
+@dataclass(frozen=True)
+class Value(_OfOne):
     """The number itself: [min, max] over the seeds, nothing inferred.
 
     >>> from suite.quantities import value
@@ -22,24 +39,16 @@ class Value(Quantity):
 
     name: ClassVar[str] = "value"
     budget: ClassVar[str] = "none"
-    metric: str
-    arm: str | None = None
 
     def evidence(self, results: Readable) -> list[Evidence]:
-        found: list[Evidence] = []
-        for at in self._places(results):
-            column = self._column(results, self.arm, at, self.metric)
-            leans = (self._lean(results, self.arm, at, self.metric, +1),)
-            for label, values in zip(labels(at, column.shape[1:]), columns(column), strict=True):
-                found.append(Exact(label=label, values=floats(values), leans=leans))
-        return found
+        return [Exact(label=label, values=v, leans=leans) for label, v, leans in self._entries(results)]
 
     def __str__(self) -> str:
         return f"{self.metric}{of(self.arm)}, over all seeds{self._where()}"
 
 
 @dataclass(frozen=True)
-class Mean(Quantity):
+class Mean(_OfOne):
     """The mean over seeds of one arm's metric: t interval, mean +- t s / sqrt(n).
 
     >>> from suite.quantities import mean
@@ -49,17 +58,9 @@ class Mean(Quantity):
 
     name: ClassVar[str] = "mean"
     new: ClassVar[bool] = False
-    metric: str
-    arm: str | None = None
 
     def evidence(self, results: Readable) -> list[Evidence]:
-        found: list[Evidence] = []
-        for at in self._places(results):
-            column = self._column(results, self.arm, at, self.metric)
-            leans = (self._lean(results, self.arm, at, self.metric, +1),)
-            for label, values in zip(labels(at, column.shape[1:]), columns(column), strict=True):
-                found.append(Student(label=label, values=floats(values), leans=leans, new=self.new))
-        return found
+        return [Student(label=label, values=v, leans=leans, new=self.new) for label, v, leans in self._entries(results)]
 
     def __str__(self) -> str:
         return f"mean {self.metric}{of(self.arm)}{self._where()}"
