@@ -16,7 +16,7 @@ from suite.errors import UserError
 from suite.track import Tracker, sync, tracking_uri
 from suite.track.place import environment
 from tests.track_look import one_line, picture, run_names, wait_for
-from tests.track_world import RUNS, SLUG, USED, begun, card, files, invocation, kept
+from tests.track_world import RUNS, SLUG, USED, begun, card, invocation, kept, undisturbed
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +26,7 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """What MLflow shows of the invocation when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = files(tmp_path_factory.mktemp("whole"))
-        made.live(invocation(USED), USED)
-        return picture(tracking_uri(made.home))
+    return undisturbed(tmp_path_factory.mktemp("whole"))
 
 
 # --- The database ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from suite.errors import UserError
 from suite.track import Tracker, dashboard, tracking_uri
 from suite.track.place import environment
 from tests.track_look import client_of, free_port, one_line, picture, wait_for
-from tests.track_world import RUNS, USED, begun, card, files, invocation, kept, records
+from tests.track_world import RUNS, USED, begun, card, files, invocation, kept, records, undisturbed
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +27,7 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """What MLflow shows of the invocation when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = files(tmp_path_factory.mktemp("whole"))
-        made.live(invocation(USED), USED)
-        return picture(tracking_uri(made.home))
+    return undisturbed(tmp_path_factory.mktemp("whole"))
 
 
 # --- The process beside the run -------------------------------------------------------------------

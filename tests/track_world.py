@@ -11,12 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from suite.canonical import canonical, digest
 from suite.track import Tracker, tracking_uri
 from suite.track.feed import follow
 from suite.track.place import environment
 from suite.track.rebuild import rebuild
-from tests.track_look import quiet
+from tests.track_look import picture, quiet
 
 Told = dict[str, Any]
 
@@ -221,3 +223,12 @@ def kept(base: Path, *, fresh: bool = False) -> Files:
     found = files(base, fresh=fresh)
     found.keep(USED, invocation(USED))
     return found
+
+
+def undisturbed(base: Path) -> list[Any]:
+    """What MLflow shows of the invocation when nothing goes wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        made = files(base)
+        made.live(invocation(USED), USED)
+        return picture(tracking_uri(made.home))
