@@ -55,8 +55,8 @@ new: venv ## start a page from the template: make new TASK=some-claim
 test: venv ## every test
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
-bench: venv ## the benchmarks, as ratios on this machine
-	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+bench: venv ## the benchmarks as ratios within one run: target, measured, limit; kept as JSON in .benchmarks
+	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-quiet
 
 lint: venv ## format, rules and types
 	@$(BIN)/ruff format --check .

@@ -4,6 +4,8 @@ Both run under Lightning, resume bitwise from their last checkpoint and record c
 What a worker wants (where to keep checkpoints, whom to tell the progress, which device) arrives through ``CONTEXT``.
 """
 
+import importlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,6 +67,7 @@ def fit(
     evaluate: Callable[[nn.Module], Mapping[str, Tensor]] | None = None,
     every: int | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    compiled: bool = False,
 ) -> Fitted:
     """Train a stack of R models in place, all for the same number of steps.
 
@@ -76,11 +79,15 @@ def fit(
     record     points of the training-loss curve
     evaluate   evaluate(model) -> {name: [R]}, called without gradients after every ``every`` steps and at the end
     precision  "fp32", or "bf16" for autocast with fp32 weights
+    compiled   through torch.compile: for large models on a GPU, and on a CPU with a C++ compiler where a step takes
+               tens of milliseconds.  It takes up to a minute once, rounds differently, and a model's last bits may
+               then depend on its company; so it is never chosen for you
     """
     if precision not in ("fp32", "bf16"):
         raise ValueError(f'precision= is "fp32" or "bf16", got {precision!r}')
     place, models = device(), models_of(model)
     model.to(place)
+    forward = compile_quietly(loss) if compiled else loss
 
     def cast() -> torch.autocast:
         return torch.autocast(place.type, dtype=torch.bfloat16, enabled=precision == "bf16")
@@ -88,7 +95,7 @@ def fit(
     def advance(step: int) -> Tensor:
         tensors = [tensor.to(place, non_blocking=True) for tensor in batch(step)]
         with cast():
-            losses = loss(model, *tensors)
+            losses = forward(model, *tensors)
         if losses.shape != (models,):
             raise ValueError(
                 f"loss(model, *batch) must return one loss per model, shape ({models},), got {tuple(losses.shape)}"
@@ -110,6 +117,14 @@ def fit(
             context=CONTEXT.get(),
         )
     )
+
+
+def compile_quietly(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``torch.compile`` for one size of batch, without the warning about what the compiler's own modules use."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
+        importlib.import_module("torch._inductor.compile_fx")
+    return torch.compile(function, dynamic=False)
 
 
 def drive(

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from suite.blocks.models.feed_forward import feed_forward
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm, normal
 
 
@@ -35,9 +36,21 @@ def rotation(context: int, width: int, heads: int, base: float = 10_000.0) -> Te
 
 
 def rotate(qkv: Tensor, turn: Tensor) -> Tensor:
-    """Turn neighbouring pairs of qkv [..., T, 3 D] by ``rotation``, in one pass over contiguous numbers."""
+    """Turn neighbouring pairs of qkv [..., T, 3 D] by ``rotation``, in one pass over contiguous numbers.
+
+    The compiler generates no code for complex numbers; it wants ``turn`` as cosines and sines [context, 3 D / 2, 2].
+    """
+    if not turn.is_complex():
+        return _rotate_parts(qkv, turn)
     pairs = torch.view_as_complex(qkv.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * turn[: qkv.shape[-2]]).flatten(-2).to(qkv.dtype)
+
+
+def _rotate_parts(qkv: Tensor, turn: Tensor) -> Tensor:
+    """``rotate`` in real arithmetic."""
+    cosine, sine = turn[: qkv.shape[-2]].unbind(-1)
+    a, b = qkv.float().unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2).to(qkv.dtype)
 
 
 class Block(nn.Module):
@@ -56,7 +69,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, turn: Tensor | None) -> Tensor:
         x = x + self.output(self.attend(self.query_key_value(self.attention_norm(x)), turn))
-        return x + self.narrow(F.gelu(self.widen(self.feed_forward_norm(x))))
+        return x + feed_forward(self.feed_forward_norm(x), self.widen.weight, self.narrow.weight)
 
     def attend(self, qkv: Tensor, turn: Tensor | None) -> Tensor:
         models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
@@ -73,6 +86,7 @@ class Transformer(nn.Module):
     """tokens [R, B, T] (int64) to logits [R, B, T, V]."""
 
     turn: Tensor | None
+    turn_parts: Tensor | None
 
     def __init__(
         self,
@@ -92,14 +106,17 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(streams, width, heads, depth, gain) for _ in range(depth))
         self.norm = RMSNorm(len(streams), width, gain=gain)
         self.head = None if tied else Linear(streams, width, vocab, std=width**-0.5, bias=False)
-        self.register_buffer("turn", rotation(context, width, heads) if rope else None, persistent=False)
+        turn = rotation(context, width, heads) if rope else None
+        self.register_buffer("turn", turn, persistent=False)
+        self.register_buffer("turn_parts", None if turn is None else torch.view_as_real(turn), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embedding(tokens)
         if self.positions is not None:
             x = x + self.positions[:, None, : tokens.shape[-1]]
+        turn = self.turn_parts if torch.compiler.is_compiling() else self.turn
         for block in self.blocks:
-            x = block(x, self.turn)
+            x = block(x, turn)
         x = self.norm(x)
         if self.head is not None:
             return self.head(x)

@@ -1,0 +1,134 @@
+"""The GPU tier's loop: bf16, compiled, data on the device, against the machine's own rate of matrix products.
+
+Without a GPU the same code runs on a tiny model, so that it stays alive; its number then says nothing about a GPU.
+"""
+
+import itertools
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from suite.blocks.losses.cross_entropy import cross_entropy
+from suite.blocks.models.transformer import transformer
+from suite.blocks.optim import adamw
+from suite.fit import CONTEXT, Context, fit
+from suite.seeds import Seed
+from suite.stack import Group
+from tests.benchmarks.ratios import note, seconds
+
+ON_GPU = torch.cuda.is_available()
+# vocabulary, width, depth, heads, context, batch, side of the square matrices that set the rate
+SIZE = (50_304, 768, 12, 12, 1024, 16, 8192) if ON_GPU else (96, 32, 2, 2, 32, 2, 256)
+STEPS = 30 if ON_GPU else 8
+
+
+def loss(model: nn.Module, text: torch.Tensor) -> torch.Tensor:
+    return cross_entropy(model(text[..., :-1]), text[..., 1:])
+
+
+def matrix_rate(side: int, place: str) -> float:
+    """FLOP/s of bf16 products of square matrices."""
+    a, b = (torch.randn(side, side, device=place).bfloat16() for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+        if ON_GPU:
+            torch.cuda.synchronize()
+
+    return 2 * side**3 / seconds(product)
+
+
+def test_share_of_the_matrix_rate(benchmark: Any) -> None:
+    """FLOP are counted from the operations of an eager step, attention included, its causal half not deducted."""
+    if not ON_GPU:
+        pytest.importorskip("torch._inductor")
+    vocab, width, depth, heads, context, batch, side = SIZE
+    place = "cuda" if ON_GPU else "cpu"
+    model = transformer(vocab, width, depth, heads, context, [Seed("bench/r1", "verdict", 0).stream("weights")])
+    text = torch.randint(vocab, (4, 1, batch, context + 1)).to(place)
+    model.to(place)
+    with FlopCounterMode(display=False) as counter, torch.autocast(place, dtype=torch.bfloat16):
+        loss(model, text[0]).sum().backward()
+    model.zero_grad()
+    marks: list[float] = []
+
+    def data(step: int) -> tuple[torch.Tensor]:
+        if step % 10 == 0 or not ON_GPU:
+            if ON_GPU:
+                torch.cuda.synchronize()
+            marks.append(time.perf_counter())
+        return (text[step % 4],)
+
+    def train() -> None:
+        token = CONTEXT.set(Context(device=place))
+        try:
+            fit(
+                model,
+                loss=loss,
+                batch=data,
+                steps=STEPS + 1,
+                optimizer=Group(adamw.Rule(), lr=1e-4, decay=0.1),
+                clip=1.0,
+                precision="bf16",
+                compiled=ON_GPU,
+            )
+        finally:
+            CONTEXT.reset(token)
+
+    benchmark.pedantic(train, rounds=1, iterations=1)
+    per_step = min(b - a for a, b in itertools.pairwise(marks[1:])) / (10 if ON_GPU else 1)
+    rate = matrix_rate(side, place)
+    achieved = counter.get_total_flops() / per_step
+    note(
+        benchmark,
+        "GPT-2 small, bf16, compiled" if ON_GPU else "the GPU tier's loop, tiny, on the CPU",
+        f"{achieved / 1e12:.3g} TFLOP/s in {1e3 * per_step:.1f} ms a step / {rate / 1e12:.3g} TFLOP/s in products",
+        achieved / rate,
+        target=0.4 if ON_GPU else 0.0,
+        limit=1.0,
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not ON_GPU, reason="needs a CUDA device")
+def test_64_transformers_on_a_gpu(benchmark: Any) -> None:
+    """A stack against one model alone, both under ``fit``: how many times one it costs to train 64."""
+    found = {}
+
+    def run(models: int) -> float:
+        seeds = [Seed("bench/r1", "verdict", n) for n in range(models)]
+        model = transformer(96, 64, 2, 4, 64, [seed.stream("weights") for seed in seeds])
+        text = torch.randint(96, (models, 16, 65)).cuda()
+        token = CONTEXT.set(Context(device="cuda"))
+        try:
+            started = time.perf_counter()
+            fit(
+                model,
+                loss=loss,
+                batch=lambda step: (text,),
+                steps=200,
+                optimizer=Group(adamw.Rule(), lr=1e-3),
+                precision="bf16",
+            )
+            torch.cuda.synchronize()
+            return (time.perf_counter() - started) / 200
+        finally:
+            CONTEXT.reset(token)
+
+    def both() -> None:
+        for models in (64, 1):
+            found[models] = min(found.get(models, float("inf")), run(models))
+
+    benchmark.pedantic(both, rounds=3, iterations=1)
+    note(
+        benchmark,
+        "64 transformers d=64 on a GPU",
+        f"64 alone of {1e3 * found[1]:.2f} ms a step / one stack of {1e3 * found[64]:.2f} ms",
+        64 * found[1] / found[64],
+        target=30,
+        limit=64,
+    )
