@@ -4,6 +4,7 @@ import logging
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -49,6 +50,7 @@ def held_out(model):
 
 
 GROUP = Group(adamw.Rule(), lr=[1e-3, 1e-2, 1e-1], decay=0.1)
+GROUP_OF_TWO = Group(adamw.Rule(), lr=[1e-3, 1e-2], decay=0.1)
 SETTINGS = {
     "loss": loss,
     "steps": STEPS,
@@ -548,3 +550,24 @@ def test_a_fit_on_the_gpu(context):
     assert stack.layers[0].weight.is_cuda
     assert found.trainer_steps == STEPS
     assert found.losses.isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler")
+def test_a_compiled_fit_stays_close_to_the_eager_one():
+    """Rotary positions, norms, attention and the loss go through the compiler, silently."""
+    tokens = torch.randint(9, (STEPS, 2, 3, 9), generator=SEEDS[0].stream("tokens"))
+    found = []
+    for compiled in (False, True):
+        stack = transformer(9, 16, 1, 2, 8, [seed.stream("weights") for seed in SEEDS[:2]])
+        fitted = fit(
+            stack,
+            loss=lambda m, t: cross_entropy(m(t[..., :-1]), t[..., 1:]),
+            batch=lambda s: (tokens[s],),
+            steps=STEPS,
+            optimizer=GROUP_OF_TWO,
+            record=STEPS,
+            compiled=compiled,
+        )
+        found.append(fitted.losses)
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)

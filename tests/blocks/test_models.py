@@ -359,3 +359,23 @@ def test_no_slow_fallback_is_taken():
     assert "aten::_scaled_dot_product_flash_attention_for_cpu" in called
     assert "aten::_scaled_dot_product_attention_math" not in called
     assert not any("vmap" in name or "batch_rule" in name for name in called)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 10, 17, 63, 64, 70])
+@pytest.mark.parametrize("size", [1, 3, 11])
+def test_a_loss_ignores_its_company_at_odd_sizes(size, classes):
+    """Bitwise, value and gradient: no number's rounding may depend on where in a vector it happens to lie."""
+    logits = normal(5, size, classes, dtype=torch.float32).requires_grad_()
+    targets = torch.randint(classes, (5, size), generator=SEEDS[0].stream("targets"))
+    together = cross_entropy(logits, targets)
+    gradient = torch.autograd.grad(together.sum(), logits)[0]
+    for rows in ([0], [3], [4, 1], [2, 3, 0]):
+        some = logits.detach()[rows].requires_grad_()
+        found = cross_entropy(some, targets[rows])
+        assert torch.equal(found, together[rows])
+        assert torch.equal(torch.autograd.grad(found.sum(), some)[0], gradient[rows])
+
+
+def test_rotation_in_real_arithmetic_is_the_rotation():
+    qkv, turn = normal(3, 5, 24, dtype=torch.float32), rotation(6, 8, 2)
+    close(rotate(qkv, torch.view_as_real(turn)), rotate(qkv, turn), 1e-6)
