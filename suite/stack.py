@@ -1,7 +1,7 @@
 """Many models as one: every parameter of a stacked model has a leading axis R, one entry per model.
 
-The parameters of a stack live side by side in one buffer [R, P], their gradients in another, so that an optimizer step
-is a handful of operations over the whole stack with a learning rate, a decay and a clip per row.  A model's numbers
+The parameters of a stack live side by side in one buffer, their gradients in another, so that an optimizer step is a
+handful of operations over the whole stack with a learning rate, a decay and a clip per model.  A model's numbers
 depend neither on its company nor on its place in the stack.
 """
 
@@ -111,9 +111,11 @@ class StackOptimizer(torch.optim.Optimizer):
     schedule  multiplier(step) of every learning rate, a number or a tensor [R]; steps count from 0
     clip      largest global gradient norm of a model, one number or R (``inf``: none), as ``clip_grad_norm_`` per model
 
-    The parameters of ``model`` become views of the buffer ``weights`` [R, P]; ``step`` gathers their gradients into the
-    buffer ``gradients`` [R, P].  A parameter without a gradient counts as one with a zero gradient, so that it still
-    decays.  Build the optimizer after the model has been moved to its device.
+    The parameters of ``model`` become views of the buffer ``weights``; ``step`` gathers their gradients into the buffer
+    ``gradients``.  Both are [R, P], a row for each model, or [1, R P], one parameter of all models after the other,
+    where all models share rate, decay and schedule and none is clipped: then an update is one call over everything.
+    A parameter without a gradient counts as one with a zero gradient, so that it still decays.  Build the optimizer
+    after the model has been moved to its device.
     """
 
     def __init__(
@@ -133,6 +135,8 @@ class StackOptimizer(torch.optim.Optimizer):
         runs = _runs(groups, self.models)
         owners = {name: tuple(_owner(groups, rows.start, name) for rows in runs) for name in named}
         order = sorted(named, key=lambda name: (owners[name], named[name].ndim <= 2))  # else as the model has them
+        scheduled = schedule is not None and isinstance(schedule(0), Tensor)
+        self.uniform = clip is None and not scheduled and len(runs) == 1 and all(map(_uniform, groups))
         self._lay_out({name: named[name] for name in order})
         self.clip = None if clip is None else self._column(clip)
         self.norms: Tensor | None = None
@@ -140,7 +144,7 @@ class StackOptimizer(torch.optim.Optimizer):
         self._states: list[Tensor] = []
         self._segments = [
             segment
-            for number, rows in enumerate(runs)
+            for number, rows in enumerate([slice(0, 1)] if self.uniform else runs)
             for segment in self._cut(groups, rows, [(name, owners[name][number]) for name in order])
         ]
         self._state_elements = [
@@ -152,28 +156,38 @@ class StackOptimizer(torch.optim.Optimizer):
         first = next(iter(named.values()))
         self._columns: dict[str, slice] = {}
         self._shapes = {name: parameter.shape for name, parameter in named.items()}
+        self._rows = 1 if self.uniform else self.models
         width = 0
         for name, parameter in named.items():
             if parameter.dtype != first.dtype or parameter.device != first.device:
                 found = f"{name} is {parameter.dtype} on {parameter.device}"
                 raise ValueError(f"all parameters of a stack share dtype and device; {found}")
-            size = parameter[0].numel()
+            size = math.ceil(parameter[0].numel() / ALIGN) * ALIGN * (self.models // self._rows)
             self._columns[name] = slice(width, width + size)
-            width += math.ceil(size / ALIGN) * ALIGN
-        self.weights = torch.zeros(self.models, width, dtype=first.dtype, device=first.device)
+            width += size
+        self.weights = torch.zeros(self._rows, width, dtype=first.dtype, device=first.device)
         self.gradients = torch.zeros_like(self.weights)
-        self._gradient_views: list[tuple[nn.Parameter, Tensor]] = []
+        self._parameters: list[tuple[nn.Parameter, Tensor]] = []  # with the view of the gradient
         for name, parameter in named.items():
-            view = self.weights[:, self._columns[name]].view(parameter.shape)
+            view, gradient = (self._view(buffer, name) for buffer in (self.weights, self.gradients))
             view.copy_(parameter.detach())
             parameter.data = view
-            self._gradient_views.append((parameter, self.gradients[:, self._columns[name]].view(parameter.shape)))
+            self._parameters.append((parameter, gradient))
+
+    def _view(self, buffer: Tensor, name: str) -> Tensor:
+        """The part of a buffer that is a parameter, in its shape; padding left out."""
+        shape = self._shapes[name]
+        part = buffer[:, self._columns[name]]
+        part = part.view(self.models, -1) if self.uniform else part
+        return part[:, : math.prod(shape[1:])].view(shape)
 
     def _column(self, values: float | Sequence[float], rows: slice = slice(None)) -> Tensor:
         """[rows, 1] of one number or of R numbers."""
         column = torch.as_tensor(values, dtype=torch.float64).flatten()
         if len(column) not in (1, self.models):
             raise ValueError(f"expected one number or {self.models}, one per model; got {len(column)}")
+        if self.uniform:
+            return column[:1].to(self.weights).view(1, 1)
         return column.expand(self.models)[rows].to(self.weights).reshape(-1, 1).contiguous()
 
     def _cut(self, groups: Sequence[Group], rows: slice, owned: Sequence[tuple[str, int]]) -> Iterable[_Segment]:
@@ -254,6 +268,8 @@ class StackOptimizer(torch.optim.Optimizer):
     def _schedule(self, multiplier: float | Tensor) -> None:
         for segment in self._segments:
             if isinstance(multiplier, Tensor):
+                if self.uniform:
+                    raise ValueError("schedule= returned a number for step 0 and now a tensor; return one kind always")
                 torch.mul(
                     segment.base, multiplier[segment.rows].to(segment.base).view(segment.base.shape), out=segment.lr
                 )
@@ -262,7 +278,7 @@ class StackOptimizer(torch.optim.Optimizer):
 
     def gather(self) -> None:
         """Copy every parameter's gradient into the buffer ``gradients``."""
-        for parameter, view in self._gradient_views:
+        for parameter, view in self._parameters:
             if parameter.grad is None:
                 view.zero_()
             else:
@@ -270,12 +286,15 @@ class StackOptimizer(torch.optim.Optimizer):
 
     def forget(self) -> None:
         """``zero_grad`` without its ceremony: drop every parameter's gradient."""
-        for parameter, _ in self._gradient_views:
+        for parameter, _ in self._parameters:
             parameter.grad = None
 
     def gradient_norms(self) -> Tensor:
         """Global norm of each model's gathered gradient [R]."""
-        return torch.linalg.vector_norm(self.gradients, dim=1)
+        whole = self.gradients
+        if self.uniform:
+            whole = torch.cat([view.flatten(1) for _, view in self._parameters], 1)
+        return torch.linalg.vector_norm(whole, dim=1)
 
     @torch.no_grad()
     def note(self, losses: Tensor) -> None:
@@ -285,7 +304,8 @@ class StackOptimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def wipe_lost(self) -> None:
         """Make the weights of lost models NaN: as sign(NaN) is 0, a sign rule would freeze them at finite weights."""
-        self.weights.masked_fill_(self.lost.view(-1, 1), math.nan)
+        for parameter, _ in self._parameters:
+            parameter.masked_fill_(self.lost.view(-1, *[1] * (parameter.ndim - 1)), math.nan)
 
     def state_elements(self) -> list[int]:
         """Numbers of optimizer state that each model keeps, padding left out."""
@@ -306,6 +326,14 @@ def _runs(groups: Sequence[Group], models: int) -> list[slice]:
     signatures = [tuple(group.models is None or row in group.models for group in groups) for row in range(models)]
     starts = [row for row in range(models) if row == 0 or signatures[row] != signatures[row - 1]]
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], models], strict=True)]
+
+
+def _uniform(group: Group) -> bool:
+    """Whether the group treats all models alike, and its rule takes numbers in any arrangement."""
+    one = (
+        len({values} if isinstance(values, (int, float)) else set(values)) == 1 for values in (group.lr, group.decay)
+    )
+    return group.models is None and not group.rule.per_parameter and all(one)
 
 
 def _owner(groups: Sequence[Group], row: int, name: str) -> int:
