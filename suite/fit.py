@@ -4,6 +4,7 @@ Both run under Lightning, resume bitwise from their last checkpoint and record c
 What a worker wants (where to keep checkpoints, whom to tell the progress, which device) arrives through ``CONTEXT``.
 """
 
+import contextlib
 import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -89,8 +90,8 @@ def fit(
     model.to(place)
     forward = compile_quietly(loss) if compiled else loss
 
-    def cast() -> torch.autocast:
-        return torch.autocast(place.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    def cast() -> contextlib.AbstractContextManager[object]:
+        return torch.autocast(place.type, dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
     def advance(step: int) -> Tensor:
         tensors = [tensor.to(place, non_blocking=True) for tensor in batch(step)]

@@ -60,8 +60,8 @@ class Learner(LightningModule):
         while True:
             losses = session.advance(step)
             if losses is not None and session.optimizer is not None:
-                session.optimizer.forget()
-                losses.sum().backward()
+                session.optimizer.expect()
+                torch.autograd.backward(losses, torch.ones_like(losses))
                 session.optimizer.update()
             session.after(None if losses is None else losses.detach())
             self.driven += 1

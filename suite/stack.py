@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from suite.blocks import gradients
 from suite.blocks.optim import fused
 
 # Every parameter starts at a multiple of this many numbers and is padded with zeros: then vector instructions meet the
@@ -140,7 +141,7 @@ class StackOptimizer(torch.optim.Optimizer):
         self._lay_out({name: named[name] for name in order})
         self.clip = None if clip is None else self._column(clip)
         self.norms: Tensor | None = None
-        self.lost = torch.zeros(self.models, dtype=torch.bool, device=self.weights.device)
+        self._seen = torch.zeros(self.models, dtype=torch.float64, device=self.weights.device)
         self._states: list[Tensor] = []
         self._segments = [
             segment
@@ -277,17 +278,21 @@ class StackOptimizer(torch.optim.Optimizer):
                 torch.mul(segment.base, multiplier, out=segment.lr)
 
     def gather(self) -> None:
-        """Copy every parameter's gradient into the buffer ``gradients``."""
+        """Copy every parameter's gradient into the buffer ``gradients``, unless it was left there."""
         for parameter, view in self._parameters:
-            if parameter.grad is None:
+            found = parameter.grad
+            if found is None:
                 view.zero_()
-            else:
-                view.copy_(parameter.grad)
+            elif found.data_ptr() != view.data_ptr():
+                view.copy_(found)
+            gradients.withdraw(parameter)
 
-    def forget(self) -> None:
-        """``zero_grad`` without its ceremony: drop every parameter's gradient."""
-        for parameter, _ in self._parameters:
+    def expect(self) -> None:
+        """Before a backward pass: drop every parameter's gradient, and offer the buffer for the new ones."""
+        for parameter, view in self._parameters:
             parameter.grad = None
+            if view.is_contiguous():
+                gradients.offer(parameter, view)
 
     def gradient_norms(self) -> Tensor:
         """Global norm of each model's gathered gradient [R]."""
@@ -299,24 +304,30 @@ class StackOptimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def note(self, losses: Tensor) -> None:
         """Remember the models whose loss [R] is not finite: they are lost."""
-        self.lost |= ~losses.isfinite()
+        self._seen.add_(losses)  # once it is not finite it stays so
+
+    @property
+    def lost(self) -> Tensor:
+        """Which models [R] have had a loss that is not finite."""
+        return ~self._seen.isfinite()
 
     @torch.no_grad()
     def wipe_lost(self) -> None:
         """Make the weights of lost models NaN: as sign(NaN) is 0, a sign rule would freeze them at finite weights."""
+        lost = self.lost
         for parameter, _ in self._parameters:
-            parameter.masked_fill_(self.lost.view(-1, *[1] * (parameter.ndim - 1)), math.nan)
+            parameter.masked_fill_(lost.view(-1, *[1] * (parameter.ndim - 1)), math.nan)
 
     def state_elements(self) -> list[int]:
         """Numbers of optimizer state that each model keeps, padding left out."""
         return list(self._state_elements)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"steps": self.steps, "lost": self.lost, "state": list(self._states)}
+        return {"steps": self.steps, "seen": self._seen, "state": list(self._states)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.steps = int(state_dict["steps"])
-        self.lost.copy_(state_dict["lost"])
+        self._seen.copy_(state_dict["seen"])
         for tensor, value in zip(self._states, state_dict["state"], strict=True):
             tensor.copy_(value)
 

@@ -414,3 +414,42 @@ def test_warm_up_may_differ_per_model():
 def test_a_model_without_a_common_leading_axis_is_no_stack():
     with pytest.raises(ValueError, match="share a leading axis"):
         models_of(NaiveMLP([3, 2, 5]))
+
+
+# --- gradients where they are read ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rates", [1e-2, [1e-2, 2e-2, 3e-2]], ids=["one rate", "several"])
+def test_gradients_left_in_the_buffer_are_those_that_autograd_keeps(rates):
+    """Bitwise, also for a model that is called twice in a step and for one that is called in one step only."""
+
+    def hashes(expecting):
+        model = mlp([32, 8, 10], [seed.stream("weights") for seed in seeds([0, 1, 2])])
+        stream = torch.Generator().manual_seed(0)
+        x, y = torch.randn(3, 4, 5, 32, generator=stream), torch.randint(10, (3, 4, 5), generator=stream)
+        optimizer, used = StackOptimizer(model, Group(adamw.Rule(), lr=rates)), []
+        for step in range(4):
+            losses = F.cross_entropy(model(x[:, step]).transpose(1, 2), y[:, step], reduction="none").mean(1)
+            if step == 2:
+                losses = losses + model(x[:, 0]).square().mean((1, 2))
+            optimizer.expect() if expecting else optimizer.zero_grad()
+            losses.sum().backward()
+            optimizer.gather()
+            buffer = optimizer.gradients.untyped_storage().data_ptr()
+            used.append({p.grad.untyped_storage().data_ptr() == buffer for p in model.parameters()})
+            optimizer.update()
+        return row_hashes(model), used
+
+    (left, used), (kept, others) = hashes(True), hashes(False)
+    assert left == kept
+    assert others == [{False}] * 4
+    assert used[1] == ({True, False} if rates == 1e-2 else {False})  # what is padded is copied
+
+
+def test_what_was_offered_is_withdrawn():
+    model, x, _ = mlp_case([0, 1, 2])
+    optimizer = StackOptimizer(model, Group(adamw.Rule(), lr=1e-2))
+    optimizer.expect()
+    optimizer.update()
+    found = torch.autograd.grad(model(x[:, 0]).sum(), list(model.parameters()))
+    assert all(g.untyped_storage().data_ptr() != optimizer.gradients.untyped_storage().data_ptr() for g in found)

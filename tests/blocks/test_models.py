@@ -305,7 +305,7 @@ def test_layers_run_as_one_bitwise(chunk, shape, monkeypatch):
     for layer in stack.layers:
         layer.bias.data.copy_(normal(*layer.bias.shape, name="bias", dtype=torch.float32))
     x, weight = normal(3, *shape, 6, dtype=torch.float32), normal(3, *shape, 4, name="gradient", dtype=torch.float32)
-    assert stack._in_one(x) == (chunk < 135)
+    assert stack._in_one(x)
     for a, b in zip(tried(stack, x, weight, stack), tried(stack, x, weight, stack.by_layers), strict=True):
         assert torch.equal(a, b)
     stack.layers[0].weight.requires_grad_(False)
@@ -317,8 +317,7 @@ def test_layers_run_as_one_bitwise(chunk, shape, monkeypatch):
         assert torch.equal(stack(x), stack.by_layers(x))
 
 
-def test_layers_run_one_by_one_where_somebody_looks(monkeypatch):
-    monkeypatch.setattr("suite.blocks.models.mlp.CHUNK", 1)
+def test_layers_run_one_by_one_where_somebody_looks():
     stack, x = mlp([6, 5, 4], streams()), normal(3, 9, 6, dtype=torch.float32)
     assert stack._in_one(x)
     seen = []

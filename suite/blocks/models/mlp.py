@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from suite.blocks.gradients import place_for
 from suite.blocks.models.layers import Linear
 
 # Layers of at most about this many numbers are worked on at a time, so that what one operation wrote is still in the
@@ -30,10 +31,12 @@ class MLP(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._in_one(x):
-            weights, biases = [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
-            return _Perceptron.apply(x.flatten(1, -2), *weights, *biases).view(*x.shape[:-1], -1)
-        return self.by_layers(x)
+        if not self._in_one(x):
+            return self.by_layers(x)
+        layers = list(self.layers)
+        weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
+        y = _Perceptron.apply(x if x.ndim == 3 else x.flatten(1, -2), *weights, *biases)
+        return y if x.ndim == 3 else y.view(*x.shape[:-1], -1)
 
     def by_layers(self, x: Tensor) -> Tensor:
         """``forward``, one layer after the other."""
@@ -43,26 +46,29 @@ class MLP(nn.Module):
         return layers[-1](x)
 
     def _in_one(self, x: Tensor) -> bool:
-        """Whether running the layers as one pays, and nobody looks at them or transforms their operations."""
-        first = self.layers[0].weight
+        """Whether the layers can be run as one: nobody looks at them or transforms their operations."""
+        layers = list(self.layers)
+        first = layers[0].weight
         return (  # pyrefly: ignore
-            x.numel() // x.shape[-1] * first.shape[-1] > CHUNK  # pyrefly: ignore
-            and self.activation is F.relu
+            self.activation is F.relu
             and x.device.type == "cpu"
             and x.dtype == first.dtype
             and len(x) == len(first)  # pyrefly: ignore
+            and all(map(_plain, layers))
             and not torch.is_autocast_enabled("cpu")
             and not torch.compiler.is_compiling()
             and not torch._C._are_functorch_transforms_active()
-            and all(
-                type(layer) is Linear
-                and layer.bias is not None
-                and 1 not in layer.weight.shape[1:]  # see Linear
-                and not (layer._forward_hooks or layer._forward_pre_hooks)
-                and not (layer._backward_hooks or layer._backward_pre_hooks)
-                for layer in self.layers
-            )
         )
+
+
+def _plain(layer: nn.Module) -> bool:
+    """Whether it is a linear layer with a bias, and nobody looks at it."""
+    return (
+        type(layer) is Linear
+        and layer.bias is not None
+        and 1 not in layer.weight.shape[1:]  # see Linear
+        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+    )
 
 
 class _Perceptron(torch.autograd.Function):
@@ -74,11 +80,11 @@ class _Perceptron(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
         depth = len(parameters) // 2
         weights, biases = parameters[:depth], [bias.unsqueeze(1) for bias in parameters[depth:]]
-        hidden = [x.new_empty(*x.shape[:2], weight.shape[2]) for weight in weights]
+        hidden = [x.new_empty(len(x), x.shape[1], weight.shape[2]) for weight in weights]
         for rows in _chunks(x, weights):
-            y = x[rows]
+            y = _cut(x, rows)
             for number, (weight, bias, out) in enumerate(zip(weights, biases, hidden, strict=True)):
-                y = torch.baddbmm(bias[rows], y, weight[rows], out=out[rows])
+                y = torch.baddbmm(_cut(bias, rows), y, _cut(weight, rows), out=_cut(out, rows))
                 if number < depth - 1:
                     y.relu_()
         ctx.save_for_backward(x, *parameters, *hidden[:-1])
@@ -86,37 +92,36 @@ class _Perceptron(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        (gradient,) = grad_outputs
-        depth = (len(ctx.saved_tensors)) // 3
-        x, weights, biases, hidden = (
-            ctx.saved_tensors[0],
-            ctx.saved_tensors[1 : 1 + depth],
-            ctx.saved_tensors[1 + depth : 1 + 2 * depth],
-            ctx.saved_tensors[1 + 2 * depth :],
-        )
+        (gradient,), saved = grad_outputs, ctx.saved_tensors
+        depth = len(saved) // 3
+        x, weights, biases = saved[0], saved[1 : 1 + depth], saved[1 + depth : 1 + 2 * depth]
+        inputs = [x, *saved[1 + 2 * depth :]]  # of the layers
         if torch.is_grad_enabled():  # somebody will differentiate the gradient
             return _by_operations(ctx, x, weights, biases, gradient)
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
-        of_weights = [x.new_empty(weight.shape) for weight in weights]
-        of_biases = [x.new_empty(bias.shape) for bias in biases]
+        of_weights, of_biases = [place_for(weight) for weight in weights], [place_for(bias) for bias in biases]
         for rows in _chunks(x, weights):
-            g = gradient[rows]
+            g = _cut(gradient, rows)
             for number in reversed(range(depth)):
-                entered = (hidden[number - 1] if number else x)[rows]
-                torch.bmm(entered.transpose(1, 2), g, out=of_weights[number][rows])
-                torch.sum(g, 1, out=of_biases[number][rows])
+                entered = _cut(inputs[number], rows)
+                torch.bmm(entered.transpose(1, 2), g, out=_cut(of_weights[number], rows))
+                torch.sum(g, 1, out=_cut(of_biases[number], rows))
                 if number:
-                    g = torch.bmm(g, weights[number][rows].transpose(1, 2))
+                    g = torch.bmm(g, _cut(weights[number], rows).transpose(1, 2))
                     torch.ops.aten.threshold_backward.grad_input(g, entered, 0, grad_input=g)
                 elif of_x is not None:
-                    torch.bmm(g, weights[0][rows].transpose(1, 2), out=of_x[rows])
+                    torch.bmm(g, _cut(weights[0], rows).transpose(1, 2), out=_cut(of_x, rows))
         return of_x, *of_weights, *of_biases
 
 
-def _chunks(x: Tensor, weights: Sequence[Tensor]) -> list[slice]:
-    widest = max(x.shape[2], *(weight.shape[2] for weight in weights))
-    size = max(1, CHUNK // (x.shape[1] * widest))
-    return [slice(start, start + size) for start in range(0, len(x), size)]
+def _cut(tensor: Tensor, rows: slice | None) -> Tensor:
+    return tensor if rows is None else tensor[rows]
+
+
+def _chunks(x: Tensor, weights: Sequence[Tensor]) -> list[slice | None]:
+    """The models to work on at a time; None for all of them."""
+    size = max(1, CHUNK // (x.shape[1] * max(x.shape[2], *(weight.shape[2] for weight in weights))))
+    return [None] if size >= len(x) else [slice(start, start + size) for start in range(0, len(x), size)]
 
 
 def _by_operations(
