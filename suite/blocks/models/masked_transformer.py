@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from suite.blocks.attention.linear import feature, linear_attention
 from suite.blocks.attention.masks import sides
+from suite.blocks.models.feed_forward import feed_forward
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 from suite.blocks.models.transformer import rotate, rotation
 
@@ -67,8 +68,11 @@ class MaskedBlock(nn.Module):
 
     def forward(self, x: Tensor, turn: Tensor | None, last: int) -> Tensor:
         y = self.attend(self.query_key_value(self.attention_norm(x)), turn, last)
-        x = x[:, :, -last:] + self.output(y)
-        return x + self.narrow(F.gelu(self.widen(self.feed_forward_norm(x))))
+        x = _last(x, last) + self.output(y)
+        normed = self.feed_forward_norm(x)
+        if isinstance(self.widen, Linear) and isinstance(self.narrow, Linear):
+            return x + feed_forward(normed, self.widen.weight, self.narrow.weight)
+        return x + self.narrow(F.gelu(self.widen(normed)))
 
     def attend(self, qkv: Tensor, turn: Tensor | None, last: int) -> Tensor:
         models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
@@ -78,7 +82,8 @@ class MaskedBlock(nn.Module):
 
         def split(qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # [R B, H, T, D / H] each, queries of the last alone
             parts = qkv.reshape(models * batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-            return parts[0][:, :, -last:], parts[1], parts[2]
+            queries, keys, values = parts.unbind(0)  # one by one they would cost a pass over zeros each, backwards
+            return _last(queries, last), keys, values
 
         if self.kind == "linear":
             q, k, v = split(torch.cat((feature(qkv[..., : 2 * width]), qkv[..., 2 * width :]), -1))
@@ -96,6 +101,11 @@ class MaskedBlock(nn.Module):
         here = self.sides[:, : seen.shape[-1], : seen.shape[-1]][:, -seen.shape[-2] :]
         bias = torch.einsum("rhs,sij->rhij", self.lean, here).masked_fill(~seen, -math.inf)
         return bias.unsqueeze(1).expand(-1, batch, -1, -1, -1).flatten(0, 1)
+
+
+def _last(x: Tensor, last: int) -> Tensor:
+    """The last positions of [., ., T, .].  A slice of everything would cost its gradient a pass over as many zeros."""
+    return x if last == x.shape[2] else x[:, :, -last:]
 
 
 def _turn(x: Tensor, turn: Tensor, heads: int) -> Tensor:

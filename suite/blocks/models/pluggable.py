@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from suite.blocks.attention.protocol import Attention
+from suite.blocks.models.feed_forward import feed_forward
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 
 
@@ -36,7 +37,7 @@ class PluggableBlock(nn.Module):
         q, k, v = self.split(self.attention_norm(x))
         y = attention(q, k, v).transpose(1, 2).reshape(x.shape)
         x = x + self.output(y)
-        return x + self.narrow(F.gelu(self.widen(self.feed_forward_norm(x))))
+        return x + feed_forward(self.feed_forward_norm(x), self.widen.weight, self.narrow.weight)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each [R B, H, T, D / H], of normed x [R, B, T, D]."""
