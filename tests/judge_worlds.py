@@ -1,12 +1,18 @@
 """Small cards and trials for the judge's tests: what a page and a run would have given it."""
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suite.claims import Interval
+import numpy as np
+from scipy import stats
+
+from suite.canonical import canonical
+from suite.claims import Interval, at_least
 from suite.declare import bound
-from suite.quantities import Quantity
+from suite.judge import judge
+from suite.quantities import Quantity, paired_gap
 from suite.results import Results
 
 Json = dict[str, Any]
@@ -143,3 +149,34 @@ def product(**axes: Sequence[Any]) -> list[Json]:
     [{'x': 1, 'y': 'a'}, {'x': 2, 'y': 'a'}]
     """
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def bounds(rate: float, worlds: int) -> tuple[float, float]:
+    """Between these rates lie all but one in a thousand experiments of so many worlds."""
+    return tuple(float(stats.binom.ppf(q, worlds, rate)) / worlds for q in (0.0005, 0.9995))  # type: ignore[return-value]
+
+
+# --- Sixteen seeds ---
+
+GAP = paired_gap("loss", "a", minus="b")
+RNG = np.random.default_rng(9473)
+NOISE = stats.norm.ppf((np.arange(16) + 0.5) / 16)  # sixteen numbers as normal as can be, mean 0
+NOISE = RNG.permutation((NOISE - NOISE.mean()) / NOISE.std(ddof=1))  # mean 0 and standard deviation 1
+COMMON = RNG.normal(10, 3, 64)
+
+
+def world(gap: float, sd: float = 1.0, **place: Any) -> list[Json]:
+    """Sixteen seeds whose paired gaps have just this mean and standard deviation."""
+    return fight((COMMON[:16] + gap + sd * NOISE).tolist(), COMMON[:16].tolist(), **place)
+
+
+def row_of(rows: list[Json], the_claim: Json | None = None, **more: Any) -> Json:
+    given = the_claim or claim(GAP, at_least(0), headline=True)
+    choices = more.pop("choices", [])
+    seeds = more.pop("asked", None)
+    of = more.pop("of", None) or experiment(**more)
+    (row,) = judge(card([given], [of]), "cpu", rows, choices, seeds=seeds)
+    assert row["outcome"] == "reproduced" or row["reason"], "every other outcome says why"
+    json.dumps(row, allow_nan=False)
+    canonical(row)
+    return row

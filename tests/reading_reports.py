@@ -42,3 +42,15 @@ def made(name: str) -> bytes:
 
 
 PDFS = (*BOOKS, "summary")
+
+
+def inside_the_page(pdf: bytes) -> bool:
+    """No character stands outside the paper's printable width."""
+    for page in pypdfium2.PdfDocument(pdf):
+        text = page.get_textpage()
+        width = page.get_width()
+        for index in range(0, text.count_chars(), 7):
+            left, _, right, _ = text.get_charbox(index)
+            if right > width - 40 or (left < 40 and right > left):
+                return False
+    return True

@@ -19,7 +19,7 @@ import pytest
 from suite import declare, home, registry, worker
 from suite.claims import Task
 from suite.judge import judge
-from suite.rehearse import Rehearsal, mutated, rehearse
+from suite.rehearse import Rehearsal, rehearse
 from suite.report.docstring import sections
 from suite.seeds import Seed
 
@@ -167,17 +167,6 @@ def test_the_headline_can_win_and_can_lose(module: str) -> None:
                     planted(trial, head["clauses"], by)
             outcomes |= {row["outcome"] for row in judge(card, "smoke", trials, choices)}
     assert {"reproduced", "refuted"} <= outcomes, f"only {outcomes} can come out"
-
-
-def test_mutants_turn_the_headline(module: str) -> None:
-    task = task_of(module)
-    assert task.mutants, "a page ships at least one mutant"
-    honest = rehearsed(module)[0].outcomes[task.headline.id]
-    for mutant in task.mutants:
-        with mutated(module, mutant):
-            turned = rehearse(module, only=(task.headline.id,)).outcomes[task.headline.id]
-        assert turned == mutant.turns_to, f"{mutant.says}: the headline came out {turned}, not {mutant.turns_to}"
-        assert turned != honest, f"{mutant.says}: the headline is {honest} with and without it"
 
 
 def test_the_docstring_says_what_differs_and_what_bites(module: str) -> None:

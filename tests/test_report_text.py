@@ -13,8 +13,7 @@ from suite.errors import UserError
 from suite.report import glyphs
 from suite.report.content import task_content
 from suite.report.fonts import subset
-from suite.report.numbers import prose
-from tests.reading_reports import BOOKS, FONTS, PDFS, changed, flat, made, read
+from tests.reading_reports import BOOKS, FONTS, PDFS, changed, flat, inside_the_page, made, read
 
 
 @pytest.fixture(scope="module")
@@ -23,59 +22,6 @@ def pdfs() -> dict[str, bytes]:
 
 
 # --- Glyphs ---------------------------------------------------------------------------------------
-
-
-def embedded_notdef(pdf: bytes) -> int:
-    """How many characters of a PDF were set without a glyph: pypdfium maps them to U+FFFD or U+0000."""
-    document = pypdfium2.PdfDocument(pdf)
-    text = "".join(page.get_textpage().get_text_range() for page in document)
-    return sum(character in "\ufffd\x00" for character in text)
-
-
-def test_no_missing_glyph(pdfs: dict[str, bytes]) -> None:
-    for pdf in pdfs.values():
-        assert embedded_notdef(pdf) == 0
-
-
-def test_an_unchecked_missing_glyph_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check above can fail: without the guard a lost character is found in the PDF, or Typst itself refuses."""
-    monkeypatch.setattr(report, "check", lambda *_: None)
-    book = changed(BOOKS["exact"], lambda b: b["card"].update(title="a duck 🦆"))
-    try:
-        pdf = report.task_pdf(book)
-    except UserError:
-        return
-    assert embedded_notdef(pdf) > 0 or "🦆" not in read(pdf)
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("a duck 🦆", "U+1F986 DUCK"),
-        ("שלום", "HEBREW LETTER SHIN"),
-        ("left \u202eright", "U+202E RIGHT-TO-LEFT OVERRIDE"),
-        ("bell \x07", "U+0007"),
-        ("rare 龘", "U+9F98"),
-        ("join\u200d", "U+200D"),
-    ],
-)
-def test_a_missing_glyph_is_an_error_that_says_where(text: str, name: str) -> None:
-    book = changed(BOOKS["exact"], lambda b: b["claims"][1].update(says=text))
-    with pytest.raises(UserError) as caught:
-        report.task_pdf(book)
-    message = str(caught.value)
-    assert name in message
-    assert "duck-sector-probability, cpu, claims / c2 / says" in message
-    assert "subset.py" in message
-    assert "\n" not in message
-
-
-def test_a_missing_glyph_in_a_figure_is_an_error() -> None:
-    def rename(book: dict) -> None:
-        book["card"]["figures"][0]["labels"] = [f"n 🦆 {n}" for n in range(5)]
-
-    with pytest.raises(UserError, match=r"figure-1\.svg.*DUCK"):
-        report.task_pdf(changed(BOOKS["exact"], rename))
 
 
 def test_fonts_are_small_licensed_and_hold_what_they_list() -> None:
@@ -105,58 +51,6 @@ def test_mathematics_and_titles_are_covered() -> None:
     for title in titles:
         lost = [c for c in title if ord(c) not in have and c != " "]
         assert not lost, f"{title}: {[unicodedata.name(c) for c in lost]}"
-
-
-# --- Hostile strings --------------------------------------------------------------------------------
-
-EVIL = [
-    '#panic("x") #read("/etc/passwd") #import "@preview/x:1.0.0": *',
-    "$ sum_(i=0)^n x_i $ \\ \\n \\u{1F986} @ref <label> *bold* _it_ `raw` = heading // comment /* */ ~ ' \"",
-    "</text><script>alert(1)</script> & &amp; {{json}} %PDF-1.7 {} [] ()",
-    "x" * 10_000,
-    "word " * 2_000,
-    "https://example.org/" + "a/b-c_d." * 300,
-    "line\nbreaks\tand   spaces",
-    "-" * 3_000,
-    " ",
-]
-
-
-@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
-def test_hostile_strings_are_only_text(text: str) -> None:
-    def spoil(book: dict) -> None:
-        book["card"]["title"] = text[:2000]
-        book["card"]["doc"] = f"{text}\n\nNot the post's scale: {text}\nKnown to bite: {text}"
-        book["card"]["source"]["posts"][0]["title"] = text
-        book["card"]["source"]["papers"] = [text]
-        book["card"]["mutants"][0]["says"] = text
-        book["published"][0].update(what=text, where=text, note=text)
-        for row, claim in zip(book["claims"], book["card"]["claims"], strict=False):
-            row["says"] = claim["says"] = text
-            row["reason"] = row["quantity"] = text
-        book["claims"][1].update(outcome="inconclusive", edge=[text])
-        book["claims"][2].update(outcome=None)
-        book["claims"][0]["cells"][0]["label"] = text
-        book["card"]["figures"] = [{**book["card"]["figures"][0], "title": text.strip() or "t", "caption": text}]
-        book["provenance"]["data"] = {text[:200]: text[:200]}
-
-    book = changed(BOOKS["exact"], spoil)
-    pdf = report.task_pdf(book)
-    assert flat(prose(text)) in read(pdf) or not text.strip()
-    assert inside_the_page(pdf)
-    assert inside_the_page(report.summary_pdf([book]))
-
-
-def inside_the_page(pdf: bytes) -> bool:
-    """No character stands outside the paper's printable width."""
-    for page in pypdfium2.PdfDocument(pdf):
-        text = page.get_textpage()
-        width = page.get_width()
-        for index in range(0, text.count_chars(), 7):
-            left, _, right, _ = text.get_charbox(index)
-            if right > width - 40 or (left < 40 and right > left):
-                return False
-    return True
 
 
 def test_pages_keep_their_margins(pdfs: dict[str, bytes]) -> None:

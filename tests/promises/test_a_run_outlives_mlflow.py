@@ -16,7 +16,7 @@ from suite.errors import UserError
 from suite.track import Tracker, sync, tracking_uri
 from suite.track.place import environment
 from tests.track_look import one_line, picture, run_names, wait_for
-from tests.track_world import RUNS, SLUG, USED, begun, card, invocation, kept, undisturbed
+from tests.track_world import SLUG, USED, begun, card, invocation, kept, undisturbed
 
 
 @pytest.fixture(autouse=True)
@@ -132,22 +132,6 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     tracker.finish(invocation(USED), None)
     assert not tracker.close(100)
     one_line(warned)
-
-
-def test_three_processes_at_a_fresh_database(tmp_path: Path) -> None:
-    made = kept(tmp_path, fresh=True)
-    told = [invocation(USED, number=i) for i in (1, 2, 3)]
-    warned: list[str] = []
-    trackers = [Tracker(made.home, warn=warned.append) for _ in told]
-    for tracker, one in zip(trackers, told, strict=True):
-        tracker.begin(begun(one), card())
-        tracker.trials(USED)
-        tracker.finish(one, None)
-    assert [tracker.close(100) for tracker in trackers] == [True] * 3
-    assert warned == []
-    (found,) = picture(tracking_uri(made.home))
-    assert len(found[2]) == 3 * RUNS
-    assert not any("'RUNNING'" in run[0] for run in found[2])
 
 
 # --- The server -----------------------------------------------------------------------------------

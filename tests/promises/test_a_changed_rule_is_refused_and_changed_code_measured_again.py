@@ -1,10 +1,16 @@
-"""Which edits invalidate trials: a comment, a docstring or a claim's words do not, a changed helper does."""
+"""A changed rule: old results are refused.  A changed comment: trials are kept.  A changed helper: they are measured
+again.  Each with its reason.
+"""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from suite.codehash import code_hash
+from tests.projects import Project, make
 
 PAGE = '''"""Words."""
 from suite.tool import helper, RATE
@@ -120,3 +126,82 @@ def test_files_that_import_each_other_come_to_an_end(project: Path) -> None:
     total, parts = code_hash("tasks.ring.left:measure", project)
     assert any("right" in name for name in parts)
     assert total == code_hash("tasks.ring.left:measure", project)[0]
+
+
+# --- From the command line ----------------------------------------------------------------------------
+
+RUN = ("run", "toy-sums", "--executor", "inline", "--no-track")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    found = make(tmp_path_factory.mktemp("measured") / "project", "toy_sums")
+    found.suite(*RUN)
+    return found
+
+
+def edited_page(measured: Project, old: str, new: str) -> None:
+    path = measured.root / "tasks/toy_sums.py"
+    text = (Path(__file__).parents[1] / "pages/toy_sums.py").read_text(encoding="utf8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf8")
+
+
+def reasons(measured: Project) -> dict[str, set[str]]:
+    units = json.loads(measured.suite("plan", "toy-sums", "--json").stdout)["units"]
+    return {name: {u["reason"] for u in units if u["experiment"] == name} for name in ("dice", "sums")}
+
+
+def test_a_changed_comment_keeps_the_trials(measured: Project) -> None:
+    edited_page(measured, "def load(", "# a remark\ndef load(")
+    assert reasons(measured) == {"dice": {"already measured"}, "sums": {"already measured"}}
+    why = measured.suite("show", "toy-sums", "--why").stdout
+    assert why == "cpu: reproduced, made by the code as it stands\n"
+    before = measured.ledger("toy_sums").read_bytes()
+    assert "0 trials run" in measured.suite(*RUN).stdout
+    assert measured.ledger("toy_sums").read_bytes() == before
+
+
+def test_a_changed_helper_is_measured_again_and_named(measured: Project) -> None:
+    edited_page(measured, "return eyes + by", "return by + eyes")
+    assert reasons(measured) == {"dice": {"code changed: tasks.toy_sums:load"}, "sums": {"already measured"}}
+    why = measured.suite("show", "toy-sums", "--why").stdout
+    assert why == "cpu: reproduced, stale, changed since:\n    dice: tasks.toy_sums:load\n"
+
+
+def test_the_readme_marks_what_is_stale(measured: Project) -> None:
+    code = "from suite import summary; print(summary.table())"
+
+    def table() -> str:
+        words = [sys.executable, "-c", code]
+        return subprocess.run(
+            words, cwd=measured.root, env=measured.environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    edited_page(measured, "def load(", "# a remark\ndef load(")
+    assert "| **reproduced** |" in table()
+    edited_page(measured, "return eyes + by", "return by + eyes")
+    assert "| **reproduced** (stale) |" in table()
+    edited_page(measured, "claimed=at_least(0.0)", "claimed=at_least(-1.0)")
+    assert "| **reproduced** (stale) |" in table()
+
+
+def test_a_changed_rule_is_refused_until_the_revision_rises(measured: Project) -> None:
+    before = measured.ledger("toy_sums").read_bytes()
+    edited_page(measured, "claimed=at_least(0.0)", "claimed=at_least(-1.0)")
+    assert reasons(measured)["dice"] == {"already measured"}, "a plan refuses nothing"
+    why = measured.suite("show", "toy-sums", "--why").stdout
+    assert why.startswith("cpu: stale, gathered under another rule (")
+    done = measured.suite(*RUN, check=False)
+    assert done.returncode == 2
+    assert "claim c1" in done.stderr
+    assert "raise revision" in done.stderr
+    assert measured.ledger("toy_sums").read_bytes() == before
+    path = measured.root / "tasks/toy_sums.py"
+    path.write_text(path.read_text().replace("revision=1", "revision=2"))
+    assert reasons(measured)["dice"] == {"the rule changed since the committed result"}
+    done = measured.suite(*RUN)
+    assert "revision 2" in done.stderr
+    assert "17 trials run, 0 reused" in done.stdout
+    (kept,) = (measured.root / "results/history").glob("*.json")
+    assert kept.read_bytes() == before

@@ -1,0 +1,46 @@
+"""Several processes start on a fresh MLflow database at once: one makes it, all of them write, nobody warns."""
+
+from pathlib import Path
+
+import pytest
+
+from suite.track import Tracker, tracking_uri
+from tests.projects import make
+from tests.track_look import picture
+from tests.track_world import RUNS, USED, begun, card, invocation, kept
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_three_processes_at_a_fresh_database(tmp_path: Path) -> None:
+    made = kept(tmp_path, fresh=True)
+    told = [invocation(USED, number=i) for i in (1, 2, 3)]
+    warned: list[str] = []
+    trackers = [Tracker(made.home, warn=warned.append) for _ in told]
+    for tracker, one in zip(trackers, told, strict=True):
+        tracker.begin(begun(one), card())
+        tracker.trials(USED)
+        tracker.finish(one, None)
+    assert [tracker.close(100) for tracker in trackers] == [True] * 3
+    assert warned == []
+    (found,) = picture(tracking_uri(made.home))
+    assert len(found[2]) == 3 * RUNS
+    assert not any("'RUNNING'" in run[0] for run in found[2])
+
+
+def test_two_claims_run_at_once(tmp_path: Path) -> None:
+    """From the command line, MLflow included; ``make torture`` does it fifty times."""
+    project = make(tmp_path / "project", "toy_sums")
+    project.page("toy_dice", (project.root / "tasks/toy_sums.py").read_text(encoding="utf8"))
+    project.suite("lock", "toy-sums", "toy-dice")
+    words = ("run", "--tier", "smoke", "--executor", "inline")
+    both = [project.start(*words, slug) for slug in ("toy-sums", "toy-dice")]
+    outs = [process.communicate(timeout=600) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    assert not any("MLflow: " in err for _, err in outs), outs
+    found = {name: runs for name, _, runs in picture(tracking_uri(project.root / ".suite"))}
+    assert found.keys() == {"toy-sums", "toy-dice"}
+    assert all(len(runs) == 1 + 5 and not any("'RUNNING'" in run[0] for run in runs) for runs in found.values())
