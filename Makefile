@@ -19,7 +19,7 @@ RUN       = $(SUITE) run $(OPTIONS) $(if $(EXECUTOR),--executor "$(EXECUTOR)")
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help venv list reproduce-all report dashboard sync test bench lint new lock clean
+.PHONY: help venv list reproduce-all report dashboard sync test torture bench lint new lock clean
 
 help: ## this list
 	@echo "make <target> [TIER=smoke|cpu|gpu|hub] [SEEDS=n] [ONLY=c1,c4] [EXECUTOR=local|ray]"
@@ -54,6 +54,9 @@ new: venv ## start a page from the template: make new TASK=some-claim
 
 test: venv ## every test
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+torture: venv ## kill runs, break disks, race for the database and feed it rubbish, for about half an hour
+	@$(BIN)/python -m tests.torture
 
 bench: venv ## the benchmarks as ratios within one run: target, measured, limit; kept as JSON in .benchmarks
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-quiet

@@ -37,4 +37,6 @@ class Pace:
         self.known[self._name(unit)] = seconds / len(unit.trials)
 
     def save(self) -> None:
-        write_json(self.file, {name: round(value, 6) for name, value in sorted(self.known.items())})
+        """Keep the table; without it the next plan knows no minutes, which is no reason to stop a run."""
+        with contextlib.suppress(UserError):
+            write_json(self.file, {name: round(value, 6) for name, value in sorted(self.known.items())})

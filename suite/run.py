@@ -25,7 +25,7 @@ from suite.pace import Pace
 from suite.plan import Plan, Unit
 from suite.progress import Progress, clock, describe
 from suite.request import Request, code_of, selected, title, world
-from suite.store import Store
+from suite.store import Store, sweep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,9 @@ def run(name: str, request: Request) -> Finished:
     store = Store(home.work())
     holding = home.work() / "locks" / f"{page.slug}-{request.tier}.lock"
     with locked(holding, f"another run of {page.slug} at tier {request.tier} is under way; waiting for it"):
+        store.sweep(page.slug)
+        for folder in (home.results() / request.tier, home.results() / "history", home.reports()):
+            sweep(folder)
         return _Run(page, card, request, store).go()
 
 
@@ -189,7 +192,8 @@ class _Run:
         """Write the records of a finished unit."""
         if "error" in answer:
             log = self.store.folder / "logs" / f"{unit.id}.txt"
-            write_text(log, str(answer["traceback"]))
+            with contextlib.suppress(UserError):  # what went wrong matters more than its traceback
+                write_text(log, str(answer["traceback"]))
             first = unit.trials[0].identity
             reason = answer["error"].splitlines()[0][:300]
             raise UserError(f"{self.page.slug}: {describe(first)} failed: {reason} (traceback in {log})")

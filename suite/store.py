@@ -6,6 +6,7 @@ opening one file, however many others there are.  A record is never changed: a f
 """
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,40 @@ from suite.files import read_json, write_bytes
 
 SCHEMA = 1
 _KEYED = ("slug", "root", "experiment", "arm", "at", "setting", "fixed", "seed", "sizes", "code", "versions", "machine")
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _seed(value: Any) -> bool:
+    return _table(value) and _text(value.get("purpose")) and type(value.get("number")) is int and value["number"] >= 0
+
+
+def _numbers(value: Any) -> bool:
+    """Numbers, lists of numbers, and the three that JSON does not know."""
+    if isinstance(value, list):
+        return all(map(_numbers, value))
+    return isinstance(value, int | float) or value in ("NaN", "Infinity", "-Infinity")
+
+
+def _metrics(value: Any) -> bool:
+    return _table(value) and all(map(_numbers, value.values()))
+
+
+_SHAPES = {
+    **dict.fromkeys(("slug", "root", "experiment", "arm", "code", "tier", "key"), _text),
+    **dict.fromkeys(("at", "setting", "fixed", "sizes", "versions", "machine"), _table),
+    "seed": _seed,
+    "metrics": _metrics,
+    "seconds": lambda value: isinstance(value, int | float),
+    "written": _text,
+    "data": lambda value: _table(value) and all(map(_text, value.values())),
+}
 
 
 def trial_key(identity: Mapping[str, Any]) -> str:
@@ -48,7 +83,10 @@ class Store:
         path = self.path(slug, key)
         if not path.exists():
             return None
-        record = read_json(path, "the trial record")
+        try:
+            record = read_json(path, "the trial record")
+        except RecursionError:
+            record = None
         problem = self.problem(record, key)
         if problem:
             raise UserError(f"the trial record {path} {problem}; delete it and run again, the trial is then repeated")
@@ -59,12 +97,21 @@ class Store:
         """Why a record cannot be trusted, or None."""
         if not isinstance(record, dict) or "checksum" not in record:
             return "is not a trial record"
+        try:
+            return Store._problem(record, key)
+        except (UnicodeEncodeError, RecursionError):  # half a character, or lists in lists without end
+            return "holds what no record holds"
+
+    @staticmethod
+    def _problem(record: dict[str, Any], key: str | None) -> str | None:
         if record.get("schema") != SCHEMA:
             return f"has schema {record.get('schema')!r}, this suite reads {SCHEMA}"
         if record["checksum"] != checksum(record):
             return "does not match its checksum"
-        if any(name not in record for name in (*_KEYED, "metrics", "key")):
+        if any(name not in record for name in (*_KEYED, *_SHAPES)):
             return "lacks a field"
+        if crooked := next((name for name, holds in _SHAPES.items() if not holds(record[name])), None):
+            return f"has no {crooked} that a trial could have"
         if trial_key(record) != record["key"] or (key is not None and record["key"] != key):
             return "does not belong to its name"
         return None
@@ -89,7 +136,7 @@ class Store:
         for path in sorted(base.glob(f"{slug or '*'}/*/*.json")):
             try:
                 yield path, read_json(path, "the trial record")
-            except UserError:
+            except (UserError, RecursionError):
                 yield path, None
 
     # --- Invocations: what one run of a task used --------------------------------------------------
@@ -107,7 +154,7 @@ class Store:
 
     def invocations(self, slug: str | None = None) -> Iterator[dict[str, Any]]:
         for path in sorted((self.folder / "runs").glob(f"{slug or '*'}/*.json")):
-            with contextlib.suppress(UserError):
+            with contextlib.suppress(UserError, RecursionError):
                 yield read_json(path, "the run record")
 
     # --- Checkpoints -------------------------------------------------------------------------------
@@ -119,3 +166,34 @@ class Store:
     def drop_checkpoints(self, slug: str, tier: str, unit: str = "") -> None:
         """Forget the checkpoints of a finished unit, or of a whole finished run."""
         shutil.rmtree(self.checkpoints(slug, tier, unit), ignore_errors=True)
+
+    def sweep(self, slug: str) -> None:
+        """Remove what runs of a task that were killed in the middle of a write have left behind."""
+        sweep(self.folder, below=False)
+        for name in (f"trials/{slug}", f"runs/{slug}", "checkpoints", "networks", "partial", "logs"):
+            sweep(self.folder / name)
+
+
+def sweep(folder: Path, below: bool = True) -> None:
+    """Remove the half-written files in a folder (and ``below`` it) whose process is gone.
+
+    ``suite.files`` names them ``.<name>.<pid>.tmp``; another live process may be writing one.
+    """
+    for path in folder.glob("**/.*.tmp" if below else ".*.tmp"):
+        pid = path.name.split(".")[-2]
+        if pid.isdecimal() and not _writes(int(pid)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _writes(pid: int) -> bool:
+    """Whether another process of that number lives; one of our own number was an earlier life of this machine."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

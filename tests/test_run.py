@@ -2,9 +2,6 @@
 on."""
 
 import json
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -109,86 +106,6 @@ def test_bad_input_is_one_line_and_exit_code_2(finished: Project, words: tuple[s
     assert sorted(str(p) for p in (finished.root / "results").rglob("*")) == before
 
 
-# --- Crashes ------------------------------------------------------------------------------------------
-
-
-def slowed(project: Project) -> None:
-    path = project.root / "tasks/toy_race.py"
-    path.write_text(path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.04}'))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make(tmp_path_factory.mktemp("whole") / "project", "toy_race")
-    slowed(project)
-    project.suite("run", "toy-race", "--no-track")
-    return project
-
-
-@pytest.mark.parametrize(
-    ("number", "after"), [(signal.SIGKILL, 1), (signal.SIGKILL, 5), (signal.SIGTERM, 3), (signal.SIGINT, 2)]
-)
-def test_a_killed_run_ends_with_the_same_bytes(uninterrupted: Project, tmp_path: Path, number: int, after: int) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    slowed(project)
-    process = project.start("run", "toy-race", "--no-track")
-    store = project.root / ".suite"
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:  # by what is on disk, not by the clock
-        done = len(list(store.glob("trials/*/*/*.json")))
-        checkpoints = len(list(store.glob("checkpoints/*/*/*.pt")))
-        if done + checkpoints >= after:
-            break
-        time.sleep(0.02)
-    assert process.poll() is None, "the run ended before it could be interrupted: " + process.communicate()[1]
-    os.kill(process.pid, number)
-    process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert not project.ledger("toy_race").exists()
-    kept = {p: p.read_bytes() for p in store.glob("trials/*/*/*.json")}
-    project.suite("run", "toy-race", "--no-track")
-    assert all(path.read_bytes() == data for path, data in kept.items()), "an acknowledged trial changed"
-    mine, whole = read(project.ledger("toy_race")), read(uninterrupted.ledger("toy_race"))
-    assert hashed(mine) == hashed(whole)
-    assert not list(store.glob("checkpoints/*")), "checkpoints of finished units are gone"
-
-
-def test_two_runs_at_once(tmp_path: Path) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    slowed(project)
-    first, second = project.start("run", "toy-race", "--no-track"), project.start("run", "toy-race", "--no-track")
-    outs = [process.communicate(timeout=120) for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], outs
-    assert sum("waiting for it" in err for _, err in outs) == 1
-    assert sum("0 trials run" in out for out, _ in outs) == 1
-
-
-# --- The rule -----------------------------------------------------------------------------------------
-
-
-def test_a_changed_rule_needs_a_new_revision(finished: Project, tmp_path: Path) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    project.suite("lock", "toy-race")
-    path = project.root / "tasks/toy_race.py"
-    path.write_text(path.read_text().replace("claimed=at_least(0.0)", "claimed=at_least(-1.0)"))
-    done = project.suite("run", "toy-race", check=False)
-    assert done.returncode == 2
-    assert "claim c1" in done.stderr
-    assert "raise revision" in done.stderr
-    path.write_text(path.read_text().replace("revision=1", "revision=2"))
-    assert "revision 2" in project.suite("lock", "toy-race").stdout
-
-
-def test_a_comment_keeps_trials_and_a_helper_does_not(finished: Project, tmp_path: Path) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    project.suite("run", "toy-race", "--only", "c2", "--no-track")
-    path = project.root / "tasks/toy_race.py"
-    path.write_text(path.read_text().replace("def exact(", "# a remark\ndef exact("))
-    assert "0 trials run" in project.suite("run", "toy-race", "--only", "c2", "--no-track").stdout
-    path.write_text(path.read_text().replace("Fraction(1, 6)", "Fraction(2, 12)"))
-    assert "1 trials run" in project.suite("run", "toy-race", "--only", "c2", "--no-track").stdout
-
-
 def test_a_broken_page_is_named_with_its_line(tmp_path: Path) -> None:
     project = make(tmp_path / "project")
     project.page("broken", '"""Doc."""\n\nimport torch\n\nx = undefined\n')
@@ -199,22 +116,6 @@ def test_a_broken_page_is_named_with_its_line(tmp_path: Path) -> None:
     done = project.suite("show", "crooked", check=False)
     assert done.returncode == 2
     assert "TASK = Task(...)" in done.stderr
-
-
-def test_a_raising_measure_is_named_and_keeps_the_rest(tmp_path: Path) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    path = project.root / "tasks/toy_race.py"
-    path.write_text(
-        path.read_text().replace(
-            "def exact(seeds, tier):\n", "def exact(seeds, tier):\n    raise ValueError('no such thing')\n"
-        )
-    )
-    done = project.suite("run", "toy-race", "--no-track", check=False)
-    assert done.returncode == 2
-    assert "exact" in done.stderr
-    assert "no such thing" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not project.ledger("toy_race").exists()
 
 
 # --- Ledgers ------------------------------------------------------------------------------------------

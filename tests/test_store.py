@@ -1,7 +1,6 @@
 """Records are whole or absent, belong to their names, and stay as they were."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite import files
 from suite.canonical import canonical, digest, plain, revive
 from suite.errors import UserError
 from suite.store import Store, trial_key
@@ -30,9 +28,12 @@ IDENTITY = {
 }
 
 
+BOOKKEEPING = {"seconds": 0.5, "written": "2026-01-01T12:00:00+00:00", "data": {}}
+
+
 def record(**changes: Any) -> dict[str, Any]:
     identity = {**IDENTITY, **changes}
-    return {**identity, "key": trial_key(identity), "metrics": {"loss": 0.5}, "tier": "cpu"}
+    return {**identity, "key": trial_key(identity), "metrics": {"loss": 0.5}, "tier": "cpu", **BOOKKEEPING}
 
 
 def test_put_and_get(tmp_path: Path) -> None:
@@ -81,34 +82,6 @@ def test_names_cannot_leave_the_store(tmp_path: Path, slug: str) -> None:
         Store(tmp_path).path(slug, "0" * 64)
     with pytest.raises(UserError, match="no place in the store"):
         Store(tmp_path).run_path({"slug": slug, "id": "x"})
-
-
-@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
-def test_a_failing_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    target = tmp_path / "kept.json"
-    files.write_json(target, {"a": 1})
-
-    def full(*_: Any, **__: Any) -> Any:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("builtins.open" if call == "open" else f"os.{call}", full)
-        with pytest.raises(UserError, match="No space left on device"):
-            files.write_json(target, {"a": 2})
-    assert json.loads(target.read_text()) == {"a": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["kept.json"], "no half-written file stays"
-
-
-def test_read_only_folder_is_one_line(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        blocked = tmp_path / "file"
-        blocked.write_text("")
-        with pytest.raises(UserError, match="cannot write"):
-            files.write_json(blocked / "inner.json", 1)
-        return
-    tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match="cannot write"):
-        files.write_json(tmp_path / "x.json", 1)
 
 
 json_values = st.recursive(

@@ -1,0 +1,89 @@
+"""Kill a run anywhere, with any signal, and run it again: records, ledger and PDF are those of a run left alone."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.projects import Project, make
+from tests.torture.campaign import POINTS, SIGNALS, Case, Figures, kill_at_random, stop, trap
+
+pytestmark = pytest.mark.xdist_group("nursery")
+STOPS = [(point, SIGNALS[i % 3], 1 + i % 5) for i, point in enumerate(POINTS)]
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_stopped_at_a_chosen_point(walk: Case, tmp_path: Path, part: int) -> None:
+    """Fifteen points in five worlds: each world is stopped three times before its run may end."""
+    world, figures = walk.world(tmp_path / "a"), Figures()
+    for point, name, nth in STOPS[part::5]:
+        assert stop(world, trap(point, nth, name), name, figures), f"no run came to {point}"
+    assert figures.kills == 3
+    assert figures.losses == []
+    assert world.ends_whole() == []
+
+
+def test_stopped_at_any_time(walk: Case, tmp_path: Path) -> None:
+    figures = Figures()
+    kill_at_random(walk, tmp_path / "a", 3, random.Random(), figures)
+    assert figures.losses == []
+
+
+def test_what_careless_writing_loses_is_found(small_walk: Case, tmp_path: Path) -> None:
+    """The harness is no blind eye: records that are written in place are found half written."""
+    world = small_walk.world(tmp_path / "a")
+    traps = [trap("in a record's write", 3, "SIGKILL")]
+    child = small_walk.nursery.start(world.base, *small_walk.words, traps=traps, draft=True, careless=True)
+    problems = world.stopped(child.wait())
+    assert any("damaged" in problem for problem in problems), problems
+
+
+# --- Processes as a user starts them, with workers -----------------------------------------------------
+
+
+def hashed(ledger: Path) -> str:
+    book = json.loads(ledger.read_text(encoding="utf8"))
+    return json.dumps({k: v for k, v in book.items() if k != "timing"}, sort_keys=True)
+
+
+def slowed(project: Project) -> None:
+    path = project.root / "tasks/toy_race.py"
+    path.write_text(path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.04}'))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = make(tmp_path_factory.mktemp("whole") / "project", "toy_race")
+    slowed(project)
+    project.suite("run", "toy-race", "--no-track")
+    return project
+
+
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 3), (signal.SIGINT, 2)])
+def test_a_run_with_workers_is_killed(uninterrupted: Project, tmp_path: Path, number: int, after: int) -> None:
+    project = make(tmp_path / "project", "toy_race")
+    slowed(project)
+    process = project.start("run", "toy-race", "--no-track")
+    store = project.root / ".suite"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:  # by what is on disk, not by the clock
+        done = len(list(store.glob("trials/*/*/*.json")))
+        checkpoints = len(list(store.glob("checkpoints/*/*/*.pt")))
+        if done + checkpoints >= after:
+            break
+        time.sleep(0.02)
+    assert process.poll() is None, "the run ended before it could be interrupted: " + process.communicate()[1]
+    os.kill(process.pid, number)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert not project.ledger("toy_race").exists()
+    kept = {p: p.read_bytes() for p in store.glob("trials/*/*/*.json")}
+    project.suite("run", "toy-race", "--no-track")
+    assert all(path.read_bytes() == data for path, data in kept.items()), "an acknowledged trial changed"
+    assert hashed(project.ledger("toy_race")) == hashed(uninterrupted.ledger("toy_race"))
+    assert not list(store.glob("checkpoints/*")), "checkpoints of finished units are gone"
+    assert not list(project.root.rglob("*.tmp"))
