@@ -162,8 +162,8 @@ def request(options: argparse.Namespace) -> Any:
         raise UserError(f"no tier {options.tier!r}; tiers are {', '.join(TIERS)}")
     seeds = None
     if options.seeds is not None:
-        if not options.seeds.isdigit():
-            raise UserError(f"SEEDS takes a whole number, got {options.seeds!r}")
+        if not (options.seeds.isascii() and options.seeds.isdigit() and len(options.seeds) < 10):
+            raise UserError(f"SEEDS takes a whole number, got {options.seeds[:40]!r}")
         seeds = int(options.seeds)
     only = tuple(part.strip() for part in (options.only or "").split(",") if part.strip())
     return Request(
@@ -184,7 +184,7 @@ def _size(text: str) -> tuple[str, Any]:
         raise UserError(f"--set takes NAME=VALUE, got {text!r}")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 
@@ -213,7 +213,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from suite import registry, show
+    from suite import ledger, registry, show
     from suite.run import run
 
     asked = request(options)
@@ -223,7 +223,10 @@ def _run(options: argparse.Namespace) -> int:
     failed = []
     for name in names:
         try:
-            show.print_finished(run(name, asked))
+            finished = run(name, asked)
+            show.print_finished(finished)
+            if not ledger.measured(finished.ledger):
+                raise UserError(f"{name}: no claim could be judged, see the reasons above; nothing was measured")
         except UserError as error:
             if len(names) == 1:
                 raise

@@ -13,8 +13,9 @@ DECIDED = {"reproduced", "refuted"}
 def compare(old: str, new: str) -> tuple[int, list[str]]:
     """(exit code, lines) for two ledgers or two folders of ledgers.
 
-    0: same verdicts, no effect moved by more than its noise.  1: a verdict flipped, an effect moved, or a claim is
-    gone. A pair that cannot be compared raises UserError (exit code 2).
+    0: same verdicts, no effect moved by more than its noise.  1: a verdict flipped, an effect moved, a claim is gone,
+    or the same code gave other numbers on the same machine class.  A pair that cannot be compared raises UserError
+    (exit code 2).
     """
     pairs = _pairs(Path(old), Path(new))
     code, lines = 0, []
@@ -45,19 +46,25 @@ def _ledgers(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, 
         raise UserError(
             f"{before['slug']} at {before['tier']} and {after['slug']} at {after['tier']} are different tasks"
         )
-    if not any(row["outcome"] not in (None, "error") for row in ledger.rows(after)):
-        raise UserError(f"{after['slug']}: the new ledger measured nothing")
+    for word, book in (("old", before), ("new", after)):
+        if not ledger.measured(book):
+            raise UserError(f"{book['slug']}: the {word} ledger measured nothing")
     lines, code = [], 0
     if before["rule_hash"] != after["rule_hash"]:
         return 1, ["the rule differs, the verdicts are not comparable"]
-    same_class = (
-        before["provenance"]["machine"] == after["provenance"]["machine"]
-        and before["provenance"]["versions"] == after["provenance"]["versions"]
-    )
+    made = [{k: v for k, v in book["provenance"].items() if k != "git"} for book in (before, after)]
+    same_numbers = all(before[name] == after[name] for name in ("trials", "arms"))
     if before["hash"] == after["hash"]:
         lines.append("identical outside timing")
-    elif same_class:
-        lines.append("same machine class, other numbers")
+    elif any(made[0][name] != made[1][name] for name in ("machine", "versions")):
+        lines.append("other machine class or versions: compared by verdict")
+    elif same_numbers:
+        lines.append("the same trials, bit for bit")
+    elif made[0] == made[1]:
+        code = 1
+        lines.append("the same code, seeds and machine class, and other numbers")
+    else:
+        lines.append("same machine class, other code or seeds: compared by verdict")
     old_rows = {row["id"]: row for row in ledger.rows(before)}
     new_rows = {row["id"]: row for row in ledger.rows(after)}
     for name, row in old_rows.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from suite import home
 from suite.canonical import digest, plain
-from suite.claims import TIERS
+from suite.claims import TIERS, Outcome
 from suite.errors import UserError
 from suite.files import read_json, write_json
 
@@ -96,21 +96,69 @@ def trials(ledger: Mapping[str, Any], experiment: str | None = None) -> list[dic
 
 def read(file: Path) -> dict[str, Any]:
     """A ledger that is whole: of a schema this suite knows, with the fields and the hash it should have."""
-    found = read_json(file, "the ledger")
-    if not isinstance(found, dict) or not isinstance(found.get("schema"), int):
+    try:
+        found = read_json(file, "the ledger")
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict) or type(found.get("schema")) is not int:
         raise UserError(f"{file} is not a ledger")
     if found["schema"] > SCHEMA:
         raise UserError(f"{file} has schema {found['schema']}, this suite reads up to {SCHEMA}; update the suite")
     missing = [name for name in (*_FIELDS, "hash", "timing") if name not in found]
     if missing:
         raise UserError(f"{file} lacks {', '.join(missing)}; restore it from git or run the task again")
-    if found["tier"] not in TIERS or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", str(found["slug"])):
+    if (
+        not isinstance(found["tier"], str)
+        or found["tier"] not in TIERS
+        or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", str(found["slug"]))
+    ):
         raise UserError(
             f"{file} names tier {found['tier']!r} and task {found['slug']!r}; that is not a ledger of this suite"
         )
-    if found["hash"] != digest({name: found[name] for name in _FIELDS}):
+    try:
+        sealed = found["hash"] == digest({name: found[name] for name in _FIELDS})
+    except UnicodeEncodeError:  # half a character
+        sealed = False
+    if not sealed:
         raise UserError(f"{file} does not match its hash: it was edited by hand; run the task again")
+    if crooked := _crooked(found):
+        raise UserError(
+            f"{file}: {crooked} is not what a ledger holds there; restore it from git or run the task again"
+        )
     return found
+
+
+def _crooked(found: Mapping[str, Any]) -> str | None:
+    """The first part of a ledger that has another shape than the suite writes, or None."""
+    for name, kind in {"card": dict, "calibration": dict, "provenance": dict, "timing": dict, "rule_hash": str}.items():
+        if not isinstance(found[name], kind):
+            return name
+    timing = found["timing"]
+    lists = {name: found[name] for name in ("claims", "arms", "trials", "published")}
+    lists |= {f"timing.{name}": timing.get(name, []) for name in ("claims", "trials", "published")}
+    lists |= {f"card.{name}": found["card"].get(name) for name in ("claims", "experiments")}
+    for name, items in lists.items():
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            return name
+    if not all(isinstance(found["provenance"].get(name), dict) for name in ("code", "versions", "machine")):
+        return "provenance"
+    if not all(isinstance(claim.get("id"), str) for claim in found["card"]["claims"]):
+        return "card.claims"
+    for row in (*found["claims"], *timing.get("claims", [])):
+        ends = row.get("measured") or []
+        if (
+            not isinstance(row.get("id"), str)
+            or row.get("outcome") not in (None, *(str(outcome) for outcome in Outcome))
+            or not isinstance(ends, list)
+            or not all(isinstance(cell, list) and len(cell) == 2 for cell in ends)
+        ):
+            return f"claim {row.get('id')!r:.40}"
+    return None
+
+
+def measured(ledger: Mapping[str, Any]) -> bool:
+    """Whether any claim could be judged: errors and untested claims measure nothing."""
+    return any(row["outcome"] not in (None, Outcome.ERROR) for row in rows(ledger))
 
 
 def write(ledger: Mapping[str, Any], file: Path) -> Path | None:
