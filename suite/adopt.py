@@ -1,16 +1,20 @@
 """Take over records and ledgers that were made on another machine (a GPU node without a network, say).
 
 Everything is read in memory and checked before a byte is written: schema, checksum or hash, names, and for a ledger
-the rule that is locked here.  Archives are never unpacked onto the disk, and nothing in them is executed.
+the rule that is locked here.  Archives are never unpacked onto the disk, links in them are not followed, and nothing in
+them is executed.
 """
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from suite import home, ledger, registry
+from suite.canonical import canonical
+from suite.declare import RULE_KEYS
 from suite.errors import UserError
 from suite.files import write_json
 from suite.store import Store
@@ -37,12 +41,11 @@ def adopt(files: Iterable[str]) -> list[str]:
         elif isinstance(value, dict) and "provenance" in value:
             books.append((name, _ledger(name, value)))
         elif isinstance(value, dict) and "trials" in value and "started" in value:
-            store.run_path(value)
-            runs.append(value)
+            runs.append(_run(name, value, store))
         elif not isinstance(value, dict) or "schema" in value:
             raise UserError(f"{name} is neither a trial record nor a ledger; nothing was adopted")
     lines = []
-    new = sum(not store.path(r["slug"], r["key"]).exists() for r in records)
+    new = sum(not path.exists() for path in {store.path(r["slug"], r["key"]) for r in records})
     store.put({k: v for k, v in r.items() if k != "checksum"} for r in records)
     if records:
         lines.append(f"{new} trial records adopted, {len(records) - new} were here already")
@@ -60,11 +63,26 @@ def adopt(files: Iterable[str]) -> list[str]:
     return [*lines, "suite report rebuilds the PDFs, suite sync fills MLflow"]
 
 
+def _run(name: str, value: dict[str, Any], store: Store) -> dict[str, Any]:
+    """The record of a run; the files that it names lie on the other machine, and here they would be other files."""
+    lists = (value.get("trials"), value.get("reused") or [])
+    try:
+        store.run_path(value)
+        if not all(isinstance(keys, list) and all(isinstance(key, str) for key in keys) for keys in lists):
+            raise UserError("lists its trials as no run does")
+        canonical(value)
+    except (KeyError, UserError, ValueError, RecursionError) as error:
+        raise UserError(f"{name}: {error}; nothing was adopted") from None
+    return {field: entry for field, entry in value.items() if field != "artifacts"}
+
+
 def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
     staging = home.work() / "adopt" / "candidate.json"
-    write_json(staging, value)
     try:
+        write_json(staging, value)
         book = ledger.read(staging)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{name} is not a ledger ({error}); nothing was adopted") from None
     except UserError as error:
         raise UserError(str(error).replace(str(staging), name) + "; nothing was adopted") from None
     finally:
@@ -74,16 +92,28 @@ def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]}); nothing was adopted"
         )
+    if any(book["card"].get(key) != registry.card(page)[key] for key in RULE_KEYS):
+        raise UserError(f"{name} tells another rule of {page.slug} than the one it names; nothing was adopted")
     return book
 
 
 def _documents(path: Path) -> Iterator[tuple[str, Any]]:
     if not path.exists():
         raise UserError(f"no file {path}")
+    try:
+        yield from _read(path)
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read ({error or 'cut short'}); nothing was adopted") from None
+
+
+def _read(path: Path) -> Iterator[tuple[str, Any]]:
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            yield str(file), _parse(str(file), file.read_bytes())
+            if file.is_file():
+                yield str(file), _parse(str(file), file.read_bytes())
         return
+    if not path.is_file():
+        raise UserError(f"{path} is neither a file nor a folder; nothing was adopted")
     if tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
             for member in archive:
@@ -102,5 +132,5 @@ def _documents(path: Path) -> Iterator[tuple[str, Any]]:
 def _parse(name: str, data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{name} is not JSON (damaged or cut short); nothing was adopted") from None

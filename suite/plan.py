@@ -191,9 +191,14 @@ class Plan:
             metrics = self.results.get(trial.key)
             if metrics is None:
                 return None
-            value = float(metrics[experiment["tune_on"]])
+            value = metrics.get(experiment["tune_on"])
+            if not isinstance(value, int | float):
+                raise UserError(
+                    f"{experiment['name']} is tuned on {experiment['tune_on']!r}, and a trial of {arm['name']} holds "
+                    f"no such number; measure must return it"
+                )
             table.append(
-                {"setting": trial.identity["setting"], "seed": trial.identity["seed"]["number"], "value": value}
+                {"setting": trial.identity["setting"], "seed": trial.identity["seed"]["number"], "value": float(value)}
             )
         sign = 1.0 if experiment["best"] == "min" else -1.0
         means: dict[str, list[float]] = {}

@@ -109,6 +109,8 @@ def locked_card(page: Page) -> dict[str, Any] | None:
     if not page.lock.exists():
         return None
     lock = read_json(page.lock, "the lock")
+    if not isinstance(lock, dict) or not isinstance(lock.get("card"), dict):
+        raise UserError(f"{page.lock} is not a lock file; restore it from git")
     if lock.get("schema") != LOCK_SCHEMA:
         raise UserError(
             f"{page.lock} has schema {lock.get('schema')}, this suite reads {LOCK_SCHEMA}; update the suite"
