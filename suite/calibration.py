@@ -31,7 +31,8 @@ HOLDS, FAILS, OPEN = 1, -1, 0
 
 @dataclass(frozen=True, kw_only=True)
 class Fight:
-    """A clause as arrays: c cells whose values are centred, and whose claimed ends are given relative to the truth.
+    """A clause, or those of its cells that have one number of seeds, as arrays: c cells whose values are centred, and
+    whose claimed ends are given relative to the truth.
 
     values   [c, m] centred per-seed values
     low, high [c] ends of the claimed interval, the truth on the margin being 0
@@ -46,6 +47,7 @@ class Fight:
     seeds: tuple[int, ...]
     alphas: np.ndarray
     group: str  # cells of one group see the same seeds
+    clause: int = 0  # the cells of one clause are judged together
 
     @property
     def two_sided(self) -> bool:
@@ -56,9 +58,21 @@ class Fight:
         return np.where(self.low == 0, 1.0, -1.0) * (-1.0 if self.two_sided else 1.0)
 
 
-def decide_worlds(fight: Fight, x: np.ndarray) -> np.ndarray:
-    """[looks, worlds] HOLDS, FAILS or OPEN for worlds x [c, worlds, n]: ``suite.claims.decide`` on t intervals."""
-    found = np.zeros((len(fight.seeds), x.shape[1]), dtype=int)
+def decide_worlds(fights: Fight | Sequence[Fight], worlds: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+    """[looks, worlds] HOLDS, FAILS or OPEN of one clause for worlds [c, worlds, n]: ``decide`` on t intervals.
+
+    The cells of a clause may have different numbers of seeds; they are then several fights, each with its worlds.
+    """
+    if isinstance(fights, Fight):
+        fights, worlds = [fights], [np.asarray(worlds)]
+    inside, apart = np.sum([_cells(fight, x) for fight, x in zip(fights, worlds, strict=True)], axis=0)
+    cells, needs = sum(len(fight.values) for fight in fights), fights[0].needs
+    return np.where(inside >= needs, HOLDS, OPEN) + np.where(cells - apart < needs, FAILS, OPEN)
+
+
+def _cells(fight: Fight, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """([looks, worlds] cells that lie inside, [looks, worlds] cells that lie apart) of worlds x [c, worlds, n]."""
+    counts = np.zeros((2, len(fight.seeds), x.shape[1]), dtype=int)
     for look, n in enumerate(fight.seeds):
         seen = x[:, :, :n]
         mean, sd = seen.mean(-1), seen.std(-1, ddof=1)
@@ -66,11 +80,9 @@ def decide_worlds(fight: Fight, x: np.ndarray) -> np.ndarray:
         half = t[:, None] * sd / math.sqrt(n)
         varies = np.ptp(seen, axis=-1) > 0  # without variance the judge answers with an error, not with a verdict
         low, high = fight.low[:, None], fight.high[:, None]
-        inside = varies & (mean - half >= low) & (mean + half <= high)
-        apart = varies & ((mean + half < low) | (mean - half > high))
-        found[look] += HOLDS * (inside.sum(0) >= fight.needs)
-        found[look] += FAILS * (len(x) - apart.sum(0) < fight.needs)
-    return found
+        counts[0, look] = (varies & (mean - half >= low) & (mean + half <= high)).sum(0)
+        counts[1, look] = (varies & ((mean + half < low) | (mean - half > high))).sum(0)
+    return counts[0], counts[1]
 
 
 def first_verdict(looks: np.ndarray) -> np.ndarray:
@@ -105,11 +117,12 @@ def rates(fights: Sequence[Fight], rng: np.random.Generator, worlds: int = WORLD
     refute = any(fight.two_sided for fight in fights)
     power = {}
     for effect in EFFECTS:
-        looks = []
+        shifted = []
         for fight, x in zip(fights, null, strict=True):
             sd = fight.values.std(axis=1)  # of the world that is drawn from
             inward = fight.inward() * (-1.0 if refute and not fight.two_sided else 1.0)
-            looks.append(decide_worlds(fight, x + (effect * sd * inward)[:, None, None]))
+            shifted.append(x + (effect * sd * inward)[:, None, None])
+        looks = [decide_worlds(*clause) for clause in _clauses(fights, shifted)]
         power[str(effect)] = float((_together(looks) == (FAILS if refute else HOLDS)).mean())
     return {
         "false_verdict_rate": _false(fights, null),
@@ -122,9 +135,19 @@ def rates(fights: Sequence[Fight], rng: np.random.Generator, worlds: int = WORLD
     }
 
 
+def _clauses(fights: Sequence[Fight], worlds: Sequence[np.ndarray]) -> list[tuple[list[Fight], list[np.ndarray]]]:
+    """The fights and the worlds of each clause."""
+    found: dict[int, tuple[list[Fight], list[np.ndarray]]] = {}
+    for fight, x in zip(fights, worlds, strict=True):
+        cells, seen = found.setdefault(fight.clause, ([], []))
+        cells.append(fight)
+        seen.append(x)
+    return list(found.values())
+
+
 def _false(fights: Sequence[Fight], worlds: Sequence[np.ndarray]) -> float:
     """The share of worlds in which some clause is decided although every truth sits on its margin."""
-    decided = [first_verdict(decide_worlds(f, x)) != OPEN for f, x in zip(fights, worlds, strict=True)]
+    decided = [first_verdict(decide_worlds(*clause)) != OPEN for clause in _clauses(fights, worlds)]
     return float(np.any(decided, axis=0).mean())
 
 
@@ -194,26 +217,33 @@ def _fights(
     fights, seen = [], set()
     for clause, items in zip(clauses, evidence, strict=True):
         students = [e for e in items if isinstance(e, Student) and not (e.new or e.open_low or e.open_high)]
-        sizes = {(e.leans[0].experiment if e.leans else "", e.n) for e in students}
-        if clause.key in seen or len(students) < len(items) or len(sizes) != 1:
+        if clause.key in seen or not students or len(students) < len(items):
             continue
         seen.add(clause.key)
-        name, n = next(iter(sizes))
-        values = np.asarray([cell.values for cell in students])
-        means = values.mean(axis=1)
-        low, high = (np.asarray([c.scaled(end) for c in students]) for end in (clause.claimed.low, clause.claimed.high))
-        margin = np.where(np.abs(means - low) <= np.abs(high - means), low, high)  # the end next to what was measured
-        fights.append(
-            Fight(
-                values=values - means[:, None],
-                low=low - margin,
-                high=high - margin,
-                needs=len(students) if clause.needs is None else clause.needs,
-                seeds=tuple(
-                    plans[name][min(i, len(plans[name]) - 1)][0] if name in plans else n for i in range(len(alphas))
-                ),
-                alphas=np.asarray([levels(students, alpha, sharing) for alpha in alphas]),
-                group=name,
+        shares = np.asarray([levels(students, alpha, sharing) for alpha in alphas])
+        sizes: dict[tuple[str, int], list[int]] = {}
+        for i, cell in enumerate(students):
+            sizes.setdefault((cell.leans[0].experiment if cell.leans else "", cell.n), []).append(i)
+        for (name, n), members in sizes.items():
+            values = np.asarray([students[i].values for i in members])
+            means = values.mean(axis=1)
+            low, high = (
+                np.asarray([students[i].scaled(end) for i in members])
+                for end in (clause.claimed.low, clause.claimed.high)
             )
-        )
+            margin = np.where(np.abs(means - low) <= np.abs(high - means), low, high)  # the end next to the measured
+            fights.append(
+                Fight(
+                    values=values - means[:, None],
+                    low=low - margin,
+                    high=high - margin,
+                    needs=len(students) if clause.needs is None else clause.needs,
+                    seeds=tuple(
+                        plans[name][min(i, len(plans[name]) - 1)][0] if name in plans else n for i in range(len(alphas))
+                    ),
+                    alphas=shares[:, members],
+                    group=name,
+                    clause=len(seen),
+                )
+            )
     return fights, math.fsum(alphas)

@@ -13,62 +13,11 @@ from suite.calibration import Fight, calibrate, decide_worlds, first_verdict, ra
 from suite.claims import Interval, at_least, at_most, decide, exactly, within
 from suite.judge import judge
 from suite.looks import look_alphas
-from suite.quantities import mean, optimum, paired_gap, prediction, proportion, ratio, value
-from suite.synthetic import synthetic_worlds
-from tests.judge_worlds import card, choice, claim, experiment, fight, trials
+from suite.quantities import across, mean, optimum, paired_gap, prediction, proportion, ratio, value
+from tests.judge_worlds import bounds, card, choice, claim, experiment, fight, trials
 
 LOOKS = (6, 10, 16)
 GAP = paired_gap("loss", "a", minus="b")
-
-
-def bounds(rate: float, worlds: int) -> tuple[float, float]:
-    """Between these rates lie all but one in a thousand experiments of so many worlds."""
-    return tuple(float(stats.binom.ppf(q, worlds, rate)) / worlds for q in (0.0005, 0.9995))  # type: ignore[return-value]
-
-
-# --- The whole judge ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def doctor() -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in synthetic_worlds(worlds=1000, planted=250)}
-
-
-def test_null_worlds_are_decided_as_often_as_alpha_says_looks_included(doctor: Any) -> None:
-    for looks in ([16], list(LOOKS)):
-        row = doctor[f"null, looks at {looks}"]
-        assert row["worlds"] == 1000
-        assert row["ok"]
-        assert row["rate"] <= bounds(0.05, 1000)[1]
-    assert doctor["null, looks at [16]"]["expected"] == pytest.approx(0.05, abs=0.002)
-    assert 0.035 < doctor["null, looks at [6, 10, 16]"]["expected"] < 0.05  # looks overlap, their alphas add up
-
-
-def test_planted_effects_lie_on_the_power_curve(doctor: Any) -> None:
-    for effect in (0.8, 1.0):
-        row = doctor[f"{effect:g} sd beyond the margin, looks at [16]"]
-        noncentral = stats.nct.sf(stats.t.ppf(0.975, 15), 15, 4 * effect)
-        assert row["expected"] == pytest.approx(noncentral, abs=0.004)
-        assert bounds(noncentral, 250)[0] <= row["rate"] <= bounds(noncentral, 250)[1]
-        looked = doctor[f"{effect:g} sd beyond the margin, looks at {list(LOOKS)}"]
-        assert looked["ok"]
-        assert looked["expected"] < row["expected"]  # peeking is paid for
-
-
-def test_the_doctor_notices_a_judge_that_peeks_for_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking at 6, 10 and 16 seeds with a plain 5 % each is the usual sin: about one false verdict in nine worlds."""
-    monkeypatch.setattr("suite.looks.look_alphas", lambda tier, seeds=None: ((6, 0.05), (10, 0.05), (16, 0.05)))
-    row = next(r for r in synthetic_worlds(worlds=400, planted=1) if r["name"] == f"null, looks at {list(LOOKS)}")
-    assert row["rate"] > 0.07
-    assert not row["ok"]
-
-
-def test_the_doctor_notices_an_interval_that_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A normal quantile in place of Student's, the classical slip at few seeds, errs in 7 % of worlds of 16 seeds."""
-    normal = lambda df, alpha: float(stats.norm.isf(alpha / 2))  # noqa: E731
-    monkeypatch.setattr("suite.quantities.intervals.t_quantile", normal)
-    rows = synthetic_worlds(worlds=1000, planted=1)
-    assert rows[0]["rate"] > 0.055
 
 
 # --- A claim's own noise ------------------------------------------------------------------------------
@@ -266,3 +215,33 @@ def test_rates_of_a_rule_that_is_wrong_are_not_hidden() -> None:
         seeds=(16,), alphas=np.array([[0.15]]), group="",
     )  # fmt: skip
     assert rates([loose], np.random.default_rng(10))["false_verdict_rate"] > bounds(0.1, 1000)[1]
+
+
+# --- Cells with different numbers of seeds ------------------------------------------------------------
+
+
+def test_cells_with_different_numbers_of_seeds_are_calibrated_together() -> None:
+    rng = np.random.default_rng(11)
+    of = [experiment(), experiment("long", seeds=24)]
+    rows = [
+        one | {"experiment": name}
+        for name, n in (("race", 16), ("long", 24))
+        for one in fight((rng.normal(5, 1, n) + rng.normal(0, 1, n)).tolist(), rng.normal(5, 1, n).tolist())
+    ]
+    both = across(*(paired_gap("loss", "a", minus="b", experiment=name) for name in ("race", "long")))
+    found = calibrated(rows, claim(both, at_least(-1), headline=True), of=of)["c1"]
+    assert (found["cells"], found["seeds"], found["worlds"]) == (2, 24, 1000)
+    assert found["false_verdict_rate"] <= bounds(0.05, 1000)[1]
+    assert found["power"]["1.5"] > 0.9
+
+
+def test_a_clause_in_two_parts_is_decided_as_in_one() -> None:
+    rng = np.random.default_rng(12)
+    shared = {"needs": 2, "seeds": (6, 16), "group": ""}
+    values, alphas = rng.normal(0, 1, (3, 16)), np.array([[0.2, 0.3, 0.1], [0.3, 0.2, 0.2]])
+    low, high = np.array([-0.6, 0.0, -math.inf]), np.array([0.6, math.inf, 0.4])
+    x = rng.normal(rng.normal(0, 0.6, (3, 300, 1)), 1, (3, 300, 16))
+    whole = Fight(values=values, low=low, high=high, alphas=alphas, **shared)
+    parts = [Fight(values=values[i], low=low[i], high=high[i], alphas=alphas[:, i], **shared) for i in ([0, 2], [1])]
+    assert np.array_equal(decide_worlds(parts, [x[[0, 2]], x[[1]]]), decide_worlds(whole, x))
+    assert np.ptp(decide_worlds(whole, x)) == 2
