@@ -69,6 +69,7 @@ def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
         _alone(page.module, only, first, untimed),
         "stacks of one against whole stacks",
     )
+    yield from _itself(page, first, task.headline.id)
     honest = first.outcomes[task.headline.id]
     for mutant in task.mutants:
         with mutated(page.module, mutant):
@@ -85,6 +86,20 @@ def task_checks(page: registry.Page) -> Iterator[tuple[str, bool, str]]:
                     rate <= bound,
                     f"{rate:.3f} of {found['worlds']}, at most {bound:.3f}",
                 )
+
+
+def _itself(page: registry.Page, found: Any, claim: str) -> Iterator[tuple[str, bool, str]]:
+    """The headline's first arm under two names on fresh seeds, where a trial is cheap."""
+    from scipy.stats import binom
+
+    from suite.against_itself import against_itself
+    from suite.quantities import ALPHA
+
+    same = against_itself(found, claim)
+    if same is not None:
+        most = int(binom.ppf(0.999, same.worlds, ALPHA))
+        detail = f"{same.verdicts} of {same.worlds} worlds from {same.trials} fresh trials, at most {most}"
+        yield f"{page.slug} {claim}: {same.arm} against itself", same.verdicts <= most, detail
 
 
 def _alone(module: str, only: tuple[str, ...], whole: Any, untimed: set[str]) -> bool:

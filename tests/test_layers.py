@@ -22,10 +22,10 @@ ORDER = """
     quantities phrases results looks clauses edges rows judge synthetic calibration
     figures drawing
     codehash trained registry store ledger
-    declare worker preload executors
+    hub declare worker preload executors
     plan pace progress
     track report
-    request run rehearse doctor
+    request run rehearse against_itself doctor
     summary show planned adopt diff new
     cli __main__
     bootstrap relock
