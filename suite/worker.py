@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite import home
+from suite import home, hub
 from suite.canonical import plain
 from suite.claims import ContractError, Tier
 from suite.lifeline import hold
@@ -62,7 +62,8 @@ def measure_unit(
             "data": dict(context.data),
         }
     except Exception as error:  # a page may raise anything; the run must go on and say where
-        return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        reason = hub.missing(error) or f"{type(error).__name__}: {error}"
+        return {"error": reason, "traceback": traceback.format_exc()}
     finally:
         fit.CONTEXT.reset(token)
 
