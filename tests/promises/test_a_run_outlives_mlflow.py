@@ -1,5 +1,6 @@
 """Losing MLflow costs one line: whatever is wrong with it, the run goes on, and ``sync`` rebuilds what is missing."""
 
+import contextlib
 import os
 import socket
 import sqlite3
@@ -110,6 +111,23 @@ def test_a_read_only_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     made = kept(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{made.home}/mlflow.db?mode=ro&uri=true")
     assert "attempt to write a readonly database" in one_line(made.beside(invocation(USED), USED))
+
+
+def test_a_database_that_somebody_locked(tmp_path: Path, whole: list[Any]) -> None:
+    made = kept(tmp_path)
+    warned: list[str] = []
+    with contextlib.closing(sqlite3.connect(made.home / "mlflow.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN EXCLUSIVE")
+        tracker = Tracker(made.home, warn=warned.append)
+        tracker.begin(begun(invocation(USED)), card())
+        tracker.trials(USED)
+        tracker.finish(invocation(USED), made.ledger)
+        assert not tracker.close(timeout=4.0)
+    one_line(warned)
+    made.fill()
+    assert made.fill()[0] == 0
+    (found,) = picture(tracking_uri(made.home))
+    assert {run[0] for run in found[2]} == {run[0] for run in whole[0][2]}
 
 
 def test_a_place_where_no_database_can_be(tmp_path: Path) -> None:
