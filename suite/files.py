@@ -50,8 +50,9 @@ def read_json(path: Path, what: str) -> Any:
         return json.loads(path.read_text(encoding="utf8"))
     except OSError as error:
         raise UserError(f"cannot read {what} {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UserError(f"{what} {path} is damaged ({error}); restore it from git or delete it and run again") from None
+    except (ValueError, RecursionError) as error:
+        why = "lists within lists without end" if isinstance(error, RecursionError) else error
+        raise UserError(f"{what} {path} is damaged ({why}); restore it from git or delete it and run again") from None
 
 
 def sync_folder(folder: Path) -> None:

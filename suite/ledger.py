@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite import home
+from suite import codehash, home
 from suite.canonical import digest, plain
 from suite.claims import TIERS, Outcome
 from suite.errors import UserError
@@ -96,10 +96,7 @@ def trials(ledger: Mapping[str, Any], experiment: str | None = None) -> list[dic
 
 def read(file: Path) -> dict[str, Any]:
     """A ledger that is whole: of a schema this suite knows, with the fields and the hash it should have."""
-    try:
-        found = read_json(file, "the ledger")
-    except RecursionError:
-        found = None
+    found = read_json(file, "the ledger")
     if not isinstance(found, dict) or type(found.get("schema")) is not int:
         raise UserError(f"{file} is not a ledger")
     if found["schema"] > SCHEMA:
@@ -117,7 +114,7 @@ def read(file: Path) -> dict[str, Any]:
         )
     try:
         sealed = found["hash"] == digest({name: found[name] for name in _FIELDS})
-    except UnicodeEncodeError:  # half a character
+    except (UnicodeEncodeError, RecursionError):  # half a character, or lists in lists without end
         sealed = False
     if not sealed:
         raise UserError(f"{file} does not match its hash: it was edited by hand; run the task again")
@@ -198,6 +195,13 @@ def stale(ledger: Mapping[str, Any], parts: Mapping[str, Mapping[str, str]]) -> 
         before = made.get(experiment, {}).get("parts")
         if before is None:
             continue
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        found += [f"{experiment}: {name}" for name in changed]
+        found += [f"{experiment}: {name}" for name in changed(before, now)]
     return found
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The pieces whose hashes differ.  A piece that counted once and does not now is no difference: what it could
+    change was never measured.
+    """
+    pieces = filter(codehash.measuring, before.keys() | now.keys())
+    return sorted(name for name in pieces if before.get(name) != now.get(name))

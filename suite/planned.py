@@ -102,7 +102,7 @@ def _reason(
     found = {}
     for name, now in parts.items():
         before = book["provenance"]["code"].get(name, {}).get("parts", {})
-        changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        changed = ledger.changed(before, now)
         if book["rule_hash"] != card["rule_hash"]:
             found[name] = "the rule changed since the committed result"
         elif changed:

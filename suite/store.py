@@ -83,10 +83,7 @@ class Store:
         path = self.path(slug, key)
         if not path.exists():
             return None
-        try:
-            record = read_json(path, "the trial record")
-        except RecursionError:
-            record = None
+        record = read_json(path, "the trial record")
         problem = self.problem(record, key)
         if problem:
             raise UserError(f"the trial record {path} {problem}; delete it and run again, the trial is then repeated")
@@ -136,7 +133,7 @@ class Store:
         for path in sorted(base.glob(f"{slug or '*'}/*/*.json")):
             try:
                 yield path, read_json(path, "the trial record")
-            except (UserError, RecursionError):
+            except UserError:
                 yield path, None
 
     # --- Invocations: what one run of a task used --------------------------------------------------
@@ -154,7 +151,7 @@ class Store:
 
     def invocations(self, slug: str | None = None) -> Iterator[dict[str, Any]]:
         for path in sorted((self.folder / "runs").glob(f"{slug or '*'}/*.json")):
-            with contextlib.suppress(UserError, RecursionError):
+            with contextlib.suppress(UserError):
                 yield read_json(path, "the run record")
 
     # --- Checkpoints -------------------------------------------------------------------------------

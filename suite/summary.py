@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from suite import home, ledger, registry
-from suite.codehash import code_hash
 from suite.errors import UserError
 from suite.files import write_text
+from suite.request import code_of
 
 BEGIN, END = "<!-- verdicts:begin -->", "<!-- verdicts:end -->"
 
@@ -40,9 +40,7 @@ def is_stale(book: Mapping[str, Any]) -> bool:
     card = registry.card(registry.find(book["slug"]))
     if card["rule_hash"] != book["rule_hash"]:
         return True
-    made = book["provenance"]["code"]
-    now = {e["name"]: code_hash(e["measure"])[0] for e in card["experiments"] if e["name"] in made}
-    return any(made[name]["hash"] != now.get(name) for name in made)
+    return bool(ledger.stale(book, code_of(card, book["tier"])[1]))
 
 
 def _headline(card: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -266,6 +266,33 @@ def test_a_damaged_ledger_hides_no_other_task(
     assert len(said.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("text", [DEEP, '{"a": ' * 100_000, "[" * 5000 + "]" * 5000, '{"half', "\ufeff{}", ""])
+def test_a_damaged_file_is_one_line_wherever_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Lists within lists without end are damage like any other: they exhaust the parser, not the user."""
+    for name, folder in (("SUITE_HOME", "work"), ("SUITE_RESULTS", "results"), ("SUITE_LOCKS", "locks")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    store, key = Store(home.work()), "a" * 64
+    page = registry.find("lion-vs-adamw")
+    book = ledger.path("cpu", page.name)
+    files = (book, page.lock, store.path(page.slug, key), home.work() / f"runs/{page.slug}/x.json")
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf8")
+    for read in (lambda: read_json(book, "the file"), lambda: ledger.read(book), lambda: store.get(page.slug, key)):
+        with pytest.raises(UserError) as caught:
+            read()
+        one_line(caught.value, "is damaged", "is not")
+    assert not [record for _, record in store.each() if isinstance(record, dict)]
+    list(store.invocations())
+    for words in (["show", "--why", page.slug], ["plan", page.slug], ["diff", str(book), str(book)]):
+        assert cli.main(words) in (0, 2)
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) <= 1
+        assert "Traceback" not in said
+
+
 # --- What comes from another machine ------------------------------------------------------------------
 
 
