@@ -1,14 +1,15 @@
 """Take over records and ledgers that were made on another machine (a GPU node without a network, say).
 
 Everything is read in memory and checked before a byte is written: schema, checksum or hash, names, and for a ledger
-the rule that is locked here.  Archives are never unpacked onto the disk, links in them are not followed, and nothing in
-them is executed.
+the rule that is locked here.  A ledger is judged again, from its own trials and from the records that come along or
+are here already, and one that concludes otherwise is refused.  Archives are never unpacked onto the disk, links in
+them are not followed, and nothing in them is executed.
 """
 
 import json
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from suite.canonical import canonical
 from suite.declare import RULE_KEYS
 from suite.errors import UserError
 from suite.files import write_json
+from suite.rejudge import follows
+from suite.request import code_of
 from suite.store import Store
 
 LARGEST = 256 * 2**20  # bytes of one member; a ledger is a few megabytes at most
@@ -44,6 +47,8 @@ def adopt(files: Iterable[str]) -> list[str]:
             runs.append(_run(name, value, store))
         elif not isinstance(value, dict) or "schema" in value:
             raise UserError(f"{name} is neither a trial record nor a ledger; nothing was adopted")
+    coming = {record["key"]: record for record in records}
+    found = [_judged_again(name, book, coming, store) for name, book in books]
     lines = []
     new = sum(not path.exists() for path in {store.path(r["slug"], r["key"]) for r in records})
     store.put({k: v for k, v in r.items() if k != "checksum"} for r in records)
@@ -52,7 +57,7 @@ def adopt(files: Iterable[str]) -> list[str]:
     for run in runs:
         if not store.run_path(run).exists():
             store.write_invocation(run)
-    for name, book in books:
+    for (name, book), remarks in zip(books, found, strict=True):
         page = registry.find(book["slug"])
         target = ledger.path(book["tier"], page.name)
         moved = ledger.write(book, target)
@@ -60,6 +65,7 @@ def adopt(files: Iterable[str]) -> list[str]:
             f"{name}: {book['slug']} at tier {book['tier']}, {book['outcome']}"
             + (f" (the earlier one is kept as {moved.name})" if moved else "")
         )
+        lines += remarks
     return [*lines, "suite report rebuilds the PDFs, suite sync fills MLflow"]
 
 
@@ -90,11 +96,33 @@ def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
     page = registry.find(book["slug"])
     if registry.card(page)["rule_hash"] != book["rule_hash"]:
         raise UserError(
-            f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]}); nothing was adopted"
+            f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]!r}); nothing was adopted"
         )
     if any(book["card"].get(key) != registry.card(page)[key] for key in RULE_KEYS):
         raise UserError(f"{name} tells another rule of {page.slug} than the one it names; nothing was adopted")
     return book
+
+
+def _judged_again(name: str, book: dict[str, Any], coming: Mapping[str, Mapping[str, Any]], store: Store) -> list[str]:
+    """What is to be said of a ledger that follows from its records and the committed rule."""
+    card = registry.card(registry.find(book["slug"]))
+
+    def record(key: str) -> Mapping[str, Any] | None:
+        return coming.get(key) or store.get(book["slug"], key)
+
+    try:
+        followed = follows(book, card, record)
+    except UserError as error:
+        raise UserError(f"{name} {error}; nothing was adopted") from None
+    lines = [f"  judged again from {followed.trials} trials, {followed.recorded} of them with a record here"]
+    changed = ledger.stale(book, code_of(card, book["tier"])[1])
+    if changed:
+        rest = " …" if len(changed) > 3 else ""
+        pieces = "".join(c if c.isprintable() else "?" for c in "; ".join(changed[:3]))
+        lines.append(f"  stale: made by other code than stands here, {pieces}{rest}")
+    if any(book["card"].get(part) != card.get(part) for part in card.keys() | book["card"].keys()):
+        lines.append("  its page's words or figures are not those of the page here; the PDF shows the ledger's")
+    return lines
 
 
 def _documents(path: Path) -> Iterator[tuple[str, Any]]:

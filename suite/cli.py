@@ -96,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
         "adopt",
         "take over records and ledgers made on another machine",
         "FILE is a trial record, a ledger, a folder of them or a .tar/.tar.gz archive.\n"
-        "Everything is checked before anything is taken.",
+        "Everything is checked before anything is taken.  A ledger is judged again, by the rule that is committed\n"
+        "here, from its trials and from the records that come along; one that concludes otherwise is refused.",
     )
     made.add_argument("file", nargs="+")
 

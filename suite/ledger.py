@@ -107,7 +107,8 @@ def read(file: Path) -> dict[str, Any]:
     if (
         not isinstance(found["tier"], str)
         or found["tier"] not in TIERS
-        or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", str(found["slug"]))
+        or not isinstance(found["slug"], str)
+        or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", found["slug"])
     ):
         raise UserError(
             f"{file} names tier {found['tier']!r} and task {found['slug']!r}; that is not a ledger of this suite"
@@ -139,6 +140,9 @@ def _crooked(found: Mapping[str, Any]) -> str | None:
             return name
     if not all(isinstance(found["provenance"].get(name), dict) for name in ("code", "versions", "machine")):
         return "provenance"
+    made = found["provenance"]["code"].values()
+    if not all(isinstance(code, dict) and isinstance(code.get("parts", {}), dict) for code in made):
+        return "provenance.code"
     if not all(isinstance(claim.get("id"), str) for claim in found["card"]["claims"]):
         return "card.claims"
     for row in (*found["claims"], *timing.get("claims", [])):

@@ -8,12 +8,11 @@ import json
 import os
 import pickle
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from suite import cli, declare, diff, home, ledger, registry
@@ -26,26 +25,8 @@ from suite.plan import Plan
 from suite.quantities import mean, paired_gap
 from suite.store import Store, checksum
 from tests.fake_ledger import exact, sealed
+from tests.fuzzed import many, tried
 from tests.test_store import record
-
-EXAMPLES = int(os.environ.get("TORTURE_EXAMPLES", "0"))
-TALLY = os.environ.get("TORTURE_TALLY")
-
-
-def tried() -> None:
-    """One more input; ``make torture`` counts them."""
-    if TALLY:
-        with open(TALLY, "ab") as handle:
-            handle.write(b".")
-
-
-def many(examples: int) -> Callable[[Any], Any]:
-    return settings(
-        max_examples=EXAMPLES or examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 def one_line(error: BaseException, *names: str) -> str:

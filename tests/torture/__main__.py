@@ -20,6 +20,8 @@ from tests.torture.campaign import ERRORS, Case, Figures, case, fail_at, kill_at
 from tests.torture.nursery import Nursery
 from tests.torture.traps import DISK
 
+HOSTILE = ("tests/promises/test_hostile_input_is_one_clear_line.py", "tests/test_rejudge.py")
+
 
 def faults(the_case: Case, base: Path, figures: Figures, every: int) -> None:
     """Each call fails with each error, once and for good."""
@@ -65,7 +67,7 @@ def races(project: Project, times: int, figures: Figures) -> None:
 
 def fuzz(examples: int) -> tuple[int, list[str]]:
     """The tests of hostile input with many more examples: how many were tried, and which lines tell of failures."""
-    words = ["-q", "-p", "no:cacheprovider", "-n0", "tests/promises/test_hostile_input_is_one_clear_line.py"]
+    words = ["-q", "-p", "no:cacheprovider", "-n0", *HOSTILE]
     environment = {**os.environ, "TORTURE_EXAMPLES": str(examples)}
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
