@@ -107,6 +107,22 @@ def test_python_versions_agree() -> None:
     assert tested == [f"3.{minor}" for minor in range(first[1], above[1])]
 
 
+def test_what_ci_runs_is_there() -> None:
+    targets = set(re.findall(r"^([\w%-]+):", (ROOT / "Makefile").read_text(encoding="utf8"), re.MULTILINE))
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        named = re.findall(r"run: make ([\w-]+)", path.read_text(encoding="utf8"))
+        assert named, path
+        for name in named:
+            assert name in targets or any("%" in t and name.startswith(t.split("%")[0]) for t in targets), name
+
+
+def test_the_torture_runs_every_night_and_its_exit_code_counts() -> None:
+    text = (ROOT / ".github/workflows/nightly.yml").read_text(encoding="utf8")
+    assert re.search(r'schedule:\n\s+- cron: "\d+ \d+ \* \* \*"', text)
+    (piped,) = re.findall(r"shell: bash\b.*\n\s+run: make torture \| tee", text)
+    assert piped
+
+
 # --- Licences, hosts, paths ---------------------------------------------------------------------------
 
 
