@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.calibration import Fight, calibrate, decide_worlds, first_verdict, rates, worlds_of
+from suite.calibration import Fight, calibrate, decide_worlds, first_verdict, most_on_normal_noise, rates, worlds_of
 from suite.claims import Interval, at_least, at_most, decide, exactly, within
 from suite.judge import judge
 from suite.looks import look_alphas
@@ -245,3 +245,26 @@ def test_a_clause_in_two_parts_is_decided_as_in_one() -> None:
     parts = [Fight(values=values[i], low=low[i], high=high[i], alphas=alphas[:, i], **shared) for i in ([0, 2], [1])]
     assert np.array_equal(decide_worlds(parts, [x[[0, 2]], x[[1]]]), decide_worlds(whole, x))
     assert np.ptp(decide_worlds(whole, x)) == 2
+
+
+def test_the_bound_of_the_doctor_holds_normal_noise_and_no_judge_that_is_too_sure() -> None:
+    """Fresh claims of normal noise lie below it; at twice the level most of them lie above."""
+    most = most_on_normal_noise(8, 0.025, 1000)
+    assert 0.045 < most < 0.07  # a plain binomial bound of 0.045 would accuse one honest claim in a hundred
+    rng = np.random.default_rng(77)
+
+    def rate(alpha: float) -> float:
+        values = rng.normal(size=(1, 8))
+        fight = Fight(
+            values=values - values.mean(),
+            low=np.zeros(1),
+            high=np.full(1, np.inf),
+            needs=1,
+            seeds=(8,),
+            alphas=np.asarray([[alpha]]),
+            group="",
+        )
+        return float(rates([fight], rng)["false_verdict_rate"])
+
+    assert max(rate(0.025) for _ in range(40)) <= most
+    assert sum(rate(0.06) > most for _ in range(20)) > 10

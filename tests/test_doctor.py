@@ -1,12 +1,13 @@
 """The doctor ends with 0 when all holds, 1 when something does not, 2 when it could not look; an arm against itself."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy import stats
 
-from suite import cli, doctor, ledger, registry
+from suite import cli, declare, doctor, ledger, registry
 from suite.against_itself import LEAST, WORLDS, against_itself
 from suite.claims import Mutant, Outcome
 from suite.rehearse import rehearse
@@ -45,7 +46,7 @@ def test_the_calibration_of_a_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     file = ledger.path("cpu", PAGE.name)
     file.parent.mkdir()
     file.write_text("{}")
-    entry = {"false_verdict_rate": rate, "alpha": 0.05, "worlds": 1000}
+    entry = {"false_verdict_rate": rate, "alpha": 0.05, "worlds": 1000, "seeds": 16}
     monkeypatch.setattr(ledger, "read", lambda _: {"calibration": {"c1": entry}})
     assert cli.main(["doctor", "toy-sums"]) == code
 
@@ -54,7 +55,42 @@ def test_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for experiment in toy_sums.TASK.experiments:
         monkeypatch.setitem(vars(experiment), "tiers", {"cpu": experiment.tiers["cpu"]})
     assert cli.main(["doctor", "toy-sums"]) == 2
-    assert "no smoke tier" in capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "judge: null" in said, "what was looked at stays in the table"
+    assert re.search(r"toy-sums: the rest +NOT MADE +toy-sums has no smoke tier", said)
+
+
+def test_a_measure_that_raises(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def dice(seeds, tier, *, by):
+        raise OSError("the [dice] are lost")
+
+    monkeypatch.setitem(vars(toy_sums.TASK.experiment("dice")), "measure", dice)
+    assert cli.main(["doctor", "toy-sums"]) == 2
+    assert "the [dice] are lost" in capsys.readouterr().out
+
+
+def test_a_failure_outweighs_what_could_not_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[doctor.Row] = [("a", True, ""), ("b", False, ""), ("c", None, "")]
+    for some, code in ((rows, 1), (rows[::2], 2), (rows[:1], 0)):
+        monkeypatch.setattr(doctor, "task_checks", lambda page, some=some: iter(some))
+        assert cli.main(["doctor", "toy-sums"]) == code
+
+
+def test_a_comparison_without_its_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = ledger.path("cpu", PAGE.name)
+    file.parent.mkdir()
+    file.write_text("{}")
+    card = declare.declaration(toy_sums.__name__)
+    told = [{"id": name, "outcome": "reproduced", "timed": False} for name in ("c1", "c2")]
+    book = {"calibration": {}, "card": card, "claims": told}
+    monkeypatch.setattr(ledger, "read", lambda _: book)
+    monkeypatch.setattr("suite.against_itself.against_itself", lambda found, claim: None)
+    assert doctor.comparisons(book) == ["c1"]
+    assert [row for row in doctor.task_checks(PAGE) if row[1] is None] == [
+        ("toy-sums at cpu: false verdicts on its own noise", None, "c1: no rate in the ledger, run the task again")
+    ]
 
 
 # --- An arm against itself ------------------------------------------------------------------------------

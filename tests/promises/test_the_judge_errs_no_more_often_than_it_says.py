@@ -2,11 +2,16 @@
 curve.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy import stats
 
+from suite import home, ledger
+from suite.calibration import most_on_normal_noise
+from suite.doctor import comparisons
+from suite.report.evidence_content import calibration
 from suite.synthetic import synthetic_worlds
 from tests.judge_worlds import bounds
 
@@ -53,3 +58,21 @@ def test_the_doctor_notices_an_interval_that_is_too_narrow(monkeypatch: pytest.M
     monkeypatch.setattr("suite.quantities.intervals.t_quantile", normal)
     rows = synthetic_worlds(worlds=1000, planted=1)
     assert rows[0]["rate"] > 0.055
+
+
+# --- On the noise of the tasks themselves ---------------------------------------------------------------
+
+BOOKS = sorted((home.ROOT / "results").glob("[cgh]*/*.json"))
+
+
+@pytest.mark.parametrize("file", BOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_comparing_task_has_its_rates_in_ledger_and_report(file: Path) -> None:
+    """At least a hundred worlds drawn from the task's own trials; no claim errs beyond the bounds of chance."""
+    book = ledger.read(file)
+    assert set(comparisons(book)) == set() or book["calibration"]
+    claims = {claim["id"]: claim for claim in book["card"]["claims"]}
+    printed = {line["id"]: line["false"] for line in calibration(book, claims)["lines"]}
+    for name, found in book["calibration"].items():
+        assert found["worlds"] >= 100
+        assert found["false_verdict_rate"] <= most_on_normal_noise(found["seeds"], found["alpha"], found["worlds"])
+        assert printed[name] == f"{100 * found['false_verdict_rate']:.1f} %"
