@@ -98,7 +98,8 @@ def _ledger(name: str, value: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"{name} was gathered under another rule of {page.slug} ({book['rule_hash'][:12]!r}); nothing was adopted"
         )
-    if any(book["card"].get(key) != registry.card(page)[key] for key in RULE_KEYS):
+    rule = registry.card(page)
+    if book["revision"] != rule["revision"] or any(book["card"].get(key) != rule[key] for key in RULE_KEYS):
         raise UserError(f"{name} tells another rule of {page.slug} than the one it names; nothing was adopted")
     return book
 

@@ -6,8 +6,9 @@ machine's speed live there.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any
 
 from suite import codehash, home
@@ -32,6 +33,37 @@ _FIELDS = (
     "published",
     "provenance",
 )
+
+
+def _is(kind: type | UnionType) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _each(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(holds, value.values()))
+
+
+def _code(value: Any) -> bool:
+    """{"hash": text, "parts": {piece: hash}}."""
+    return _each(lambda inner: isinstance(inner, str | dict))(value) and isinstance(value.get("hash"), str)
+
+
+# What stands behind the verdicts, where it is there: reports print it and comparisons read it.
+_MADE: dict[str, dict[str, Callable[[Any], bool]]] = {
+    "provenance": {
+        "code": _each(lambda value: _code(value) and _is(dict)(value.get("parts", {}))),
+        "versions": _is(dict),
+        "machine": _is(dict),
+        "git": _is(dict | NoneType),
+        "data": _is(dict | NoneType),
+        "seeds": _each(_is(int)),
+        "sizes": _each(_is(dict)),
+    },
+    "timing": {
+        "seconds": _is(int | float),
+        "per_experiment": _each(_each(_is(int | float))),
+    },
+}
 
 
 def path(tier: str, page: str) -> Path:
@@ -138,11 +170,12 @@ def _crooked(found: Mapping[str, Any]) -> str | None:
     for name, items in lists.items():
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             return name
-    if not all(isinstance(found["provenance"].get(name), dict) for name in ("code", "versions", "machine")):
+    for part, shapes in _MADE.items():
+        for name, holds in shapes.items():
+            if name in found[part] and not holds(found[part][name]):
+                return f"{part}.{name}"
+    if not all(name in found["provenance"] for name in ("code", "versions", "machine")):
         return "provenance"
-    made = found["provenance"]["code"].values()
-    if not all(isinstance(code, dict) and isinstance(code.get("parts", {}), dict) for code in made):
-        return "provenance.code"
     if not all(isinstance(claim.get("id"), str) for claim in found["card"]["claims"]):
         return "card.claims"
     for row in (*found["claims"], *timing.get("claims", [])):

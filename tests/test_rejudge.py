@@ -19,6 +19,7 @@ from suite.errors import UserError
 from suite.files import read_json, write_json
 from suite.judge import judge
 from suite.rejudge import follows
+from suite.report import evidence_content
 from suite.request import Request
 from suite.run import run
 from suite.store import Store
@@ -281,6 +282,8 @@ def test_whatever_is_changed_no_other_verdict_comes_home(data: Any, there: Path,
     told = [{row["id"]: row["outcome"] for row in ledger.rows(one)} for one in (adopted, honest)]
     assert canonical(told[0]) == canonical(told[1])
     assert adopted["outcome"] == honest["outcome"]
+    for printed in (evidence_content.experiments, evidence_content.provenance, evidence_content.tuning):
+        printed(adopted)  # what was let in can be printed
     shutil.rmtree(here / "inside")
 
 

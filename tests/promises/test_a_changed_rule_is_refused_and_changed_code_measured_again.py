@@ -3,12 +3,15 @@ again.  Each with its reason.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from suite import cli, home, ledger, summary
+from suite.claims import TIERS
 from suite.codehash import code_hash
 from tests.projects import Project, make
 
@@ -126,6 +129,28 @@ def test_files_that_import_each_other_come_to_an_end(project: Path) -> None:
     total, parts = code_hash("tasks.ring.left:measure", project)
     assert any("right" in name for name in parts)
     assert total == code_hash("tasks.ring.left:measure", project)[0]
+
+
+# --- What stands in git ---------------------------------------------------------------------------------
+
+BOOKS = sorted(path for tier in TIERS for path in (home.ROOT / "results" / tier).glob("*.json"))
+
+
+@pytest.mark.parametrize("file", BOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_committed_ledger_says_what_made_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = ledger.read(file)
+    made = book["provenance"]
+    assert re.fullmatch("[0-9a-f]{40}", made["git"]["commit"])
+    assert {"python", "torch", "numpy"} <= made["versions"].keys()
+    assert {"device", "threads"} <= made["machine"].keys()
+    assert made["code"].keys() == made["seeds"].keys() == made["sizes"].keys()
+    for name, code in made["code"].items():
+        assert re.fullmatch("[0-9a-f]{64}", code["hash"])
+        measure = next(e["measure"] for e in book["card"]["experiments"] if e["name"] == name)
+        assert measure in code["parts"], "the function that measured is a piece of the code"
+    assert cli.main(["show", "--why", book["slug"]]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith(f"{book['tier']}: ")]
+    assert ("stale" in line) == summary.is_stale(book)
 
 
 # --- From the command line ----------------------------------------------------------------------------

@@ -12,10 +12,11 @@ import pytest
 from tests.projects import Project, make
 from tests.torture.campaign import POINTS, SIGNALS, Case, Figures, kill_at_random, stop, trap
 
-pytestmark = pytest.mark.xdist_group("nursery")
+nursery = pytest.mark.xdist_group("nursery")
 STOPS = [(point, SIGNALS[i % 3], 1 + i % 5) for i, point in enumerate(POINTS)]
 
 
+@nursery
 @pytest.mark.parametrize("part", range(5))
 def test_stopped_at_a_chosen_point(walk: Case, tmp_path: Path, part: int) -> None:
     """Fifteen points in five worlds: each world is stopped three times before its run may end."""
@@ -27,12 +28,14 @@ def test_stopped_at_a_chosen_point(walk: Case, tmp_path: Path, part: int) -> Non
     assert world.ends_whole() == []
 
 
+@nursery
 def test_stopped_at_any_time(walk: Case, tmp_path: Path) -> None:
     figures = Figures()
     kill_at_random(walk, tmp_path / "a", 3, random.Random(), figures)
     assert figures.losses == []
 
 
+@nursery
 def test_what_careless_writing_loses_is_found(small_walk: Case, tmp_path: Path) -> None:
     """The harness is no blind eye: records that are written in place are found half written."""
     world = small_walk.world(tmp_path / "a")
@@ -55,35 +58,33 @@ def slowed(project: Project) -> None:
     path.write_text(path.read_text().replace('{"steps": 12, "pause": 0.0}', '{"steps": 12, "pause": 0.04}'))
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make(tmp_path_factory.mktemp("whole") / "project", "toy_race")
-    slowed(project)
-    project.suite("run", "toy-race", "--no-track")
-    return project
+def on_disk(store: Path) -> int:
+    """How far a run has come, by what it has kept and not by the clock."""
+    return len(list(store.glob("trials/*/*/*.json"))) + len(list(store.glob("checkpoints/*/*/*.pt")))
 
 
-@pytest.mark.parametrize(("number", "after"), [(signal.SIGKILL, 3), (signal.SIGINT, 2)])
-def test_a_run_with_workers_is_killed(uninterrupted: Project, tmp_path: Path, number: int, after: int) -> None:
-    project = make(tmp_path / "project", "toy_race")
-    slowed(project)
-    process = project.start("run", "toy-race", "--no-track")
+def test_a_run_with_workers_is_killed_and_killed_again(tmp_path: Path) -> None:
+    """SIGKILL, then Ctrl-C of the run that goes on; each start of processes with Lightning is paid once."""
+    whole, project = (make(tmp_path / name, "toy_race") for name in ("whole", "project"))
+    for one in (whole, project):
+        slowed(one)
+    whole.suite("run", "toy-race", "--no-track")
     store = project.root / ".suite"
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:  # by what is on disk, not by the clock
-        done = len(list(store.glob("trials/*/*/*.json")))
-        checkpoints = len(list(store.glob("checkpoints/*/*/*.pt")))
-        if done + checkpoints >= after:
-            break
-        time.sleep(0.02)
-    assert process.poll() is None, "the run ended before it could be interrupted: " + process.communicate()[1]
-    os.kill(process.pid, number)
-    process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert not project.ledger("toy_race").exists()
-    kept = {p: p.read_bytes() for p in store.glob("trials/*/*/*.json")}
+    kept: dict[Path, bytes] = {}
+    for number, further in ((signal.SIGKILL, 3), (signal.SIGINT, 2)):
+        process = project.start("run", "toy-race", "--no-track")
+        before, deadline = on_disk(store), time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None and on_disk(store) < before + further:
+            time.sleep(0.02)
+        assert process.poll() is None, "the run ended before it could be interrupted: " + process.communicate()[1]
+        os.kill(process.pid, number)
+        process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert not project.ledger("toy_race").exists()
+        assert all(path.read_bytes() == data for path, data in kept.items()), "an acknowledged trial changed"
+        kept = {p: p.read_bytes() for p in store.glob("trials/*/*/*.json")}
     project.suite("run", "toy-race", "--no-track")
     assert all(path.read_bytes() == data for path, data in kept.items()), "an acknowledged trial changed"
-    assert hashed(project.ledger("toy_race")) == hashed(uninterrupted.ledger("toy_race"))
+    assert hashed(project.ledger("toy_race")) == hashed(whole.ledger("toy_race"))
     assert not list(store.glob("checkpoints/*")), "checkpoints of finished units are gone"
     assert not list(project.root.rglob("*.tmp"))
