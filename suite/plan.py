@@ -86,6 +86,10 @@ class Plan:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)  # trial key -> metrics
     looks: dict[str, int] = field(default_factory=dict)  # experiment -> index of the look it has reached
+    # What never changes once it is known, by experiment, arm and condition: a run asks for it at every unit's end.
+    _tuning: dict[str, list[Trial]] = field(default_factory=dict, init=False, repr=False)
+    _verdict: dict[str, list[Trial]] = field(default_factory=dict, init=False, repr=False)
+    _choices: dict[str, dict[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.experiments = [e for e in self.card["experiments"] if self.tier in e["tiers"] and self._asked(e["name"])]
@@ -170,12 +174,14 @@ class Plan:
     ) -> list[Trial]:
         if not arm["tuned"]:
             return []
-        seeds = range(experiment["tiers"][self.tier]["tuning_seeds"])
-        return [
-            self.trial(experiment, arm, at, setting, arm["fixed"], "tune", n)
-            for setting in self.grid(arm)
-            for n in seeds
-        ]
+        spot = canonical([experiment["name"], arm["name"], at])
+        if spot not in self._tuning:
+            self._tuning[spot] = [
+                self.trial(experiment, arm, at, setting, arm["fixed"], "tune", n)
+                for setting in self.grid(arm)
+                for n in range(experiment["tiers"][self.tier]["tuning_seeds"])
+            ]
+        return list(self._tuning[spot])
 
     def choice(
         self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
@@ -186,6 +192,9 @@ class Plan:
         to the setting that stands first in the grid (the smaller one).  ``chosen`` is None when every setting
         diverged.
         """
+        spot = canonical([experiment["name"], arm["name"], at])
+        if spot in self._choices:
+            return self._choices[spot]
         table: list[dict[str, Any]] = []
         for trial in self.tuning_trials(experiment, arm, at):
             metrics = self.results.get(trial.key)
@@ -211,7 +220,7 @@ class Plan:
             if mean < best:
                 best, chosen = mean, setting
         edge = [n for n, v in arm["tuned"].items() if chosen and len(v) > 2 and chosen[n] in (v[0], v[-1])]
-        return {
+        self._choices[spot] = {
             "experiment": experiment["name"],
             "arm": arm["name"],
             "at": dict(at),
@@ -219,6 +228,7 @@ class Plan:
             "edge": edge,
             "tuning": table,
         }
+        return self._choices[spot]
 
     def settings(
         self, experiment: Mapping[str, Any], arm: Mapping[str, Any], at: Mapping[str, Any]
@@ -246,9 +256,10 @@ class Plan:
         if known is None:
             return []
         setting, fixed = known
-        return [
-            self.trial(experiment, arm, at, setting, fixed, "verdict", n) for n in range(self.seeds_now(experiment))
-        ]
+        number = self.seeds_now(experiment)
+        made = self._verdict.setdefault(canonical([experiment["name"], arm["name"], at]), [])
+        made += [self.trial(experiment, arm, at, setting, fixed, "verdict", n) for n in range(len(made), number)]
+        return made[:number]
 
     def seeds_now(self, experiment: Mapping[str, Any]) -> int:
         """The verdict seeds up to the look that the experiment has reached."""

@@ -163,8 +163,9 @@ class _Run:
         waiting: list[Unit] = []
         running: dict[Future[dict[str, Any]], Unit] = {}
         busy: set[str] = set()
+        news = True
         while True:
-            for unit in self._missing(busy):
+            for unit in self._missing(busy) if news else ():
                 busy |= {t.key for t in unit.trials}
                 waiting.append(unit)
                 progress.add(unit, self.pace.expected(unit))
@@ -183,6 +184,7 @@ class _Run:
             if not running:
                 return
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            news = bool(done)  # only results make more trials known
             for future in done:
                 unit = running.pop(future)
                 self._keep(unit, future.result())
