@@ -1,9 +1,11 @@
-"""What a model of an experiment cost on this machine before: the expected minutes of a plan, and the time left."""
+"""What a model of an experiment cost before: the expected minutes of a plan, the time left, the order of units."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from suite import ledger
 from suite.canonical import digest
 from suite.errors import UserError
 from suite.files import read_json, write_json
@@ -11,10 +13,11 @@ from suite.plan import Unit
 
 
 class Pace:
-    """What a model of an experiment cost here before; feeds the expected minutes of ``plan`` and the time left."""
+    """What a model of an experiment cost here before; where nothing has run yet, what the committed ledger says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, committed: Path) -> None:
         self.file = folder / "pace.json"
+        self.elsewhere = _per_model(committed)
         self.known: dict[str, float] = {}
         with contextlib.suppress(UserError):
             if self.file.exists():
@@ -23,10 +26,11 @@ class Pace:
     @staticmethod
     def _name(unit: Unit) -> str:
         first = unit.trials[0].identity
-        return digest([first["slug"], unit.experiment, first["arm"], first["at"], unit.sizes])[:16]
+        spot = [first["slug"], unit.experiment, first["arm"], first["at"], first["seed"]["purpose"]]
+        return digest([*spot, unit.sizes])[:16]
 
     def expected(self, unit: Unit) -> float | None:
-        each = self.known.get(self._name(unit))
+        each = self.known.get(self._name(unit), self.elsewhere.get(unit.experiment))
         return None if each is None else each * len(unit.trials)
 
     def total(self, units: Sequence[Unit]) -> float | None:
@@ -40,3 +44,14 @@ class Pace:
         """Keep the table; without it the next plan knows no minutes, which is no reason to stop a run."""
         with contextlib.suppress(UserError):
             write_json(self.file, {name: round(value, 6) for name, value in sorted(self.known.items())})
+
+
+def _per_model(committed: Path) -> dict[str, float]:
+    """Seconds per model of each experiment in a ledger, which another machine may have made; nothing without one."""
+    if not committed.exists():
+        return {}
+    try:
+        spent: Mapping[str, Any] = ledger.read(committed)["timing"]["per_experiment"]
+    except UserError:
+        return {}
+    return {name: entry["seconds"] / entry["trials"] for name, entry in spent.items() if entry.get("trials")}

@@ -21,7 +21,7 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
     code, parts = code_of(card, request.tier)
     plan = Plan(card, request.tier, code, world(request.tier), request.seeds, only, request.sizes)
     store = Store(home.work())
-    pace = Pace(store.folder)
+    pace = Pace(store.folder, ledger.path(request.tier, page.name))
     for _ in plan.recall(lambda key: store.get(page.slug, key)):
         pass
     reason = _reason(page, whole, request.tier, parts)

@@ -64,7 +64,7 @@ class _Run:
         self.code, self.parts = code_of(card, request.tier)
         self.world = world(request.tier)
         self.plan = Plan(self.card, request.tier, self.code, self.world, request.seeds, only, request.sizes)
-        self.pace = Pace(store.folder)
+        self.pace = Pace(store.folder, ledger.path(request.tier, page.name))
         self.data: dict[str, str] = {}
         self.used: dict[str, dict[str, Any]] = {}  # trial key -> record
         self.reused: list[str] = []

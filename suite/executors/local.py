@@ -39,6 +39,8 @@ class Local:
         self.device = device
         for name, number in home.ONE_THREAD.items():
             os.environ.setdefault(name, number)
+        # glibc asks for large pages then, which saves page faults and a few percent of a training step.
+        os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["suite.preload"])
         self._events: Any = context.Queue()
