@@ -64,6 +64,31 @@ class Unit:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stacking:
+    """How a group of trials is cut into units: ``most`` models in each (None: all), the last unit in two if ``halve``.
+
+    The last, so that a run that goes on after a crash cuts what is left as before and finds its checkpoints.
+    """
+
+    most: int | None
+    halve: bool = False
+
+    def cut(self, number: int) -> list[slice]:
+        """
+        >>> [(part.start, part.stop) for part in Stacking(most=4, halve=True).cut(10)]
+        [(0, 4), (4, 8), (8, 9), (9, 10)]
+        >>> [(part.start, part.stop) for part in Stacking(most=4).cut(5)]
+        [(0, 3), (3, 5)]
+        """
+        parts = math.ceil(number / (self.most or number))
+        even = math.ceil(number / parts)
+        starts = list(range(0, number, even))
+        if self.halve and len(starts) > 1 and number - starts[-1] > 1:
+            starts.append(math.ceil((starts[-1] + number) / 2))
+        return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], number], strict=True)]
+
+
 @dataclass
 class Plan:
     """The growing list of trials of one task at one tier.
@@ -304,8 +329,11 @@ class Plan:
 
     # --- Units --------------------------------------------------------------------------------------
 
-    def units(self, trials: list[Trial]) -> list[Unit]:
-        """Trials grouped into stacks: same experiment, condition and scalar settings, cut at the tier's stack size."""
+    def units(self, trials: list[Trial], stacking: Callable[[str, int | None], Stacking] | None = None) -> list[Unit]:
+        """Trials grouped into stacks: same experiment, condition and scalar settings, cut at the tier's stack size.
+
+        ``stacking(experiment, declared)`` may cut otherwise, timed experiments excepted.
+        """
         by_name = {e["name"]: e for e in self.experiments}
         groups: dict[str, list[Trial]] = {}
         for trial in trials:
@@ -325,11 +353,11 @@ class Plan:
         found = []
         for group in groups.values():
             experiment = by_name[group[0].identity["experiment"]]
-            most = experiment["tiers"][self.tier]["stack"] or len(group)
-            parts = math.ceil(len(group) / most)
-            even = math.ceil(len(group) / parts)
-            for start in range(0, len(group), even):
-                chunk = tuple(group[start : start + even])
+            how = Stacking(most=experiment["tiers"][self.tier]["stack"])
+            if stacking is not None and not experiment["timed"]:
+                how = stacking(experiment["name"], how.most)
+            for part in how.cut(len(group)):
+                chunk = tuple(group[part])
                 found.append(
                     Unit(
                         id=digest([t.key for t in chunk])[:32],

@@ -10,6 +10,7 @@ from suite.pace import Pace
 from suite.plan import Plan
 from suite.progress import clock
 from suite.request import code_of, selected, title, world
+from suite.stacks import Stacks
 from suite.store import Store
 
 
@@ -22,12 +23,13 @@ def print_plan(name: str, request: Any, as_json: bool) -> None:
     plan = Plan(card, request.tier, code, world(request.tier), request.seeds, only, request.sizes)
     store = Store(home.work())
     pace = Pace(store.folder, ledger.path(request.tier, page.name))
+    stacks = Stacks(store.folder, page.slug, plan.world)
     for _ in plan.recall(lambda key: store.get(page.slug, key)):
         pass
     reason = _reason(page, whole, request.tier, parts)
     rows: list[dict[str, Any]] = []
     for cached in (True, False):
-        for unit in plan.units([t for t in plan.wanted() if (t.key in plan.results) == cached]):
+        for unit in plan.units([t for t in plan.wanted() if (t.key in plan.results) == cached], stacks.stacking):
             first = unit.trials[0].identity
             rows.append(
                 {

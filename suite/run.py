@@ -25,6 +25,7 @@ from suite.pace import Pace
 from suite.plan import Plan, Unit
 from suite.progress import Progress, clock, describe
 from suite.request import Request, code_of, selected, title, world
+from suite.stacks import Stacks
 from suite.store import Store, sweep
 
 
@@ -65,6 +66,7 @@ class _Run:
         self.world = world(request.tier)
         self.plan = Plan(self.card, request.tier, self.code, self.world, request.seeds, only, request.sizes)
         self.pace = Pace(store.folder, ledger.path(request.tier, page.name))
+        self.stacks = Stacks(store.folder, page.slug, self.world)
         self.data: dict[str, str] = {}
         self.used: dict[str, dict[str, Any]] = {}  # trial key -> record
         self.reused: list[str] = []
@@ -136,7 +138,8 @@ class _Run:
         self.data.update(record.get("data", {}))
 
     def _missing(self, busy: set[str]) -> list[Unit]:
-        return self.plan.units([t for t in self.plan.wanted() if t.key not in self.plan.results and t.key not in busy])
+        missing = [t for t in self.plan.wanted() if t.key not in self.plan.results and t.key not in busy]
+        return self.plan.units(missing, self.stacks.stacking)
 
     def _measure(self) -> None:
         """Send units to the executor until nothing that is wanted is missing."""
@@ -158,6 +161,7 @@ class _Run:
             progress.close()
             executor.close(abandon)
             self.pace.save()
+            self.stacks.save({e["name"]: e["tiers"][self.request.tier]["stack"] for e in self.plan.experiments})
 
     def _schedule(self, executor: Executor, progress: Progress) -> None:
         waiting: list[Unit] = []
@@ -218,6 +222,7 @@ class _Run:
         kept = self.store.put(records)
         self.store.drop_checkpoints(self.page.slug, self.request.tier, unit.id)
         self.pace.learn(unit, answer["seconds"])
+        self.stacks.learn(unit, answer["seconds"])
         for record in kept:
             self.plan.take(record)
             self._use(record)

@@ -23,7 +23,7 @@ ORDER = """
     figures drawing
     codehash trained registry store ledger
     hub declare worker preload executors
-    plan rejudge pace progress
+    plan rejudge pace stacks progress
     track report
     request run rehearse against_itself doctor
     summary show planned adopt diff new
