@@ -116,6 +116,7 @@ def test_48_digit_classifiers(benchmark: Any, batch: int, target: float, floor: 
     ("models", "width", "length", "batch", "target", "floor", "compiled"),
     [
         (32, 32, 32, 4, 6, 4.2, False),
+        (32, 32, 32, 4, 6, 4.2, True),
         (32, 32, 32, 16, 3.5, 2.3, False),
         (32, 32, 32, 16, 3.5, 2.3, True),
         (8, 64, 64, 16, 1.5, 1.2, False),
