@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -88,3 +90,29 @@ def test_a_run_with_workers_is_killed_and_killed_again(tmp_path: Path) -> None:
     assert hashed(project.ledger("toy_race")) == hashed(whole.ledger("toy_race"))
     assert not list(store.glob("checkpoints/*")), "checkpoints of finished units are gone"
     assert not list(project.root.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_an_interrupt_that_c_code_made_an_error_of_is_an_interrupt(number: signal.Signals) -> None:
+    """As matplotlib's does when the signal falls into the drawing of a path."""
+    program = f"""
+import os, signal, time
+from suite.run import _interruptible
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with _interruptible():
+        try:
+            os.kill(os.getpid(), {int(number)})
+            time.sleep(60)
+        except KeyboardInterrupt:
+            raise ValueError("invalid affine transformation matrix") from None
+except KeyboardInterrupt:
+    print("interrupted")
+try:
+    with _interruptible():
+        raise ValueError("a real one")
+except ValueError:
+    print("as it was", signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "interrupted\nas it was True\n", done.stderr
