@@ -7,7 +7,6 @@ again goes on where the last one stopped.
 
 import contextlib
 import datetime
-import os
 import secrets
 import sys
 import time
@@ -355,7 +354,7 @@ class _Run:
         wanted = self.plan.wanted()
         print(title(self.whole, self.request.tier), file=sys.stderr)
         expected = self.pace.total(units)
-        about = "" if expected is None or not units else f", about {clock(expected / max(1, os.cpu_count() or 1))}"
+        about = "" if expected is None or not units else f", about {clock(expected / home.workers())}"
         more = (
             " (and the verdict trials that tuning will choose)"
             if any(u.trials[0].identity["seed"]["purpose"] == "tune" for u in units)
