@@ -352,6 +352,8 @@ class Experiment:
     conditions  {name: values}; every arm is tuned and run anew at every combination
     tune_on     the metric that selects, on tuning seeds; ``best`` says whether "min" or "max" wins
     timed       the numbers depend on the machine's speed: run alone, kept outside the compared part of the ledger
+    prepare     of a timed experiment: what it needs and can be done before it has the machine to itself, such as
+                compiling; called with the tier, or not at all, and perhaps by another process
     """
 
     name: str
@@ -363,6 +365,7 @@ class Experiment:
     tune_on: str | None = None
     best: str = "min"
     timed: bool = False
+    prepare: Callable[[Tier], object] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tiers", _frozen(self.tiers))

@@ -20,6 +20,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from suite.session import Session
+from suite.subnormals import flushed
 
 # Lightning announces devices, tips and the end of training as INFO; a worker has nobody to tell.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -27,7 +28,7 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 LIGHTNINGS_OWN = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # its loader's use of torch's tree functions
 )
-TURN = 0.02  # seconds
+TURN = 0.1  # seconds
 # mallopt's numbers for the size from which blocks are mapped one by one, and for the free memory that is handed back.
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 
@@ -111,7 +112,8 @@ def train(session: Session) -> int:
             plugins=[LightningEnvironment()],  # else a Slurm or torchrun environment would change what runs
         )
         try:
-            trainer.fit(learner, train_dataloaders=Turns(session))
+            with flushed():
+                trainer.fit(learner, train_dataloaders=Turns(session))
         except SystemExit as ending:  # what Lightning makes of Ctrl-C, with SIGINT ignored from then on
             learner.restore_handlers()
             if isinstance(ending.__context__, KeyboardInterrupt):

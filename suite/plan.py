@@ -356,6 +356,7 @@ class Plan:
             how = Stacking(most=experiment["tiers"][self.tier]["stack"])
             if stacking is not None and not experiment["timed"]:
                 how = stacking(experiment["name"], how.most)
+            group.sort(key=lambda t: t.identity["seed"]["number"])  # a stack draws data once per seed
             for part in how.cut(len(group)):
                 chunk = tuple(group[part])
                 found.append(

@@ -164,18 +164,25 @@ class _Run:
 
     def _schedule(self, executor: Executor, progress: Progress) -> None:
         waiting: list[Unit] = []
-        running: dict[Future[dict[str, Any]], Unit] = {}
+        running: dict[Future[dict[str, Any]], Unit | None] = {}  # None: a preparation
+        unprepared: list[Unit] = []
         busy: set[str] = set()
         news = True
         while True:
             for unit in self._missing(busy) if news else ():
                 busy |= {t.key for t in unit.trials}
                 waiting.append(unit)
+                if unit.timed:
+                    unprepared.append(unit)
                 progress.add(unit, self.pace.expected(unit))
             # The longest first keeps all workers busy to the end; what measures time runs last and alone.
             waiting.sort(key=lambda u: (u.timed, -(self.pace.expected(u) or len(u.trials))))
+            if executor.slots > 1 and any(not unit.timed for unit in waiting):
+                # What a timed unit can do beforehand, such as compiling, need not keep the machine waiting later.
+                while unprepared and len(running) < executor.slots:
+                    running[executor.submit({**unprepared.pop().message(), "prepare": True}, None)] = None
             while waiting and len(running) < executor.slots:
-                if (waiting[0].timed and running) or any(u.timed for u in running.values()):
+                if (waiting[0].timed and running) or any(u is not None and u.timed for u in running.values()):
                     break
                 unit = waiting.pop(0)
                 progress.start(unit.id)
@@ -190,8 +197,9 @@ class _Run:
             news = bool(done)  # only results make more trials known
             for future in done:
                 unit = running.pop(future)
-                self._keep(unit, future.result())
-                progress.done(unit.id, future.result()["seconds"])
+                if unit is not None:  # if a preparation failed, its unit will say why
+                    self._keep(unit, future.result())
+                    progress.done(unit.id, future.result()["seconds"])
 
     def _keep(self, unit: Unit, answer: Mapping[str, Any]) -> None:
         """Write the records of a finished unit."""

@@ -32,7 +32,7 @@ def prepare(lifeline: Any, threads: int = 1) -> None:
 def measure_unit(
     message: Mapping[str, Any], checkpoints: str | None, device: str, report: Callable[[dict[str, Any]], None] | None
 ) -> dict[str, Any]:
-    """Measure one unit.
+    """Measure one unit, or with "prepare" in the message only do what its experiment can do beforehand.
 
     Returns {"metrics": one {metric: entry} per trial, "seconds", "data": {name: digest}}, or {"error", "traceback"}
     when the page raised.
@@ -52,6 +52,10 @@ def measure_unit(
         trials = message["trials"]
         seeds = [Seed(message["root"], t["seed"]["purpose"], t["seed"]["number"]) for t in trials]
         tier = Tier(seeds=max(1, len(seeds)), sizes=message["sizes"])
+        if message.get("prepare"):
+            if experiment.prepare is not None:
+                experiment.prepare(tier)
+            return {"metrics": [], "seconds": time.perf_counter() - started, "data": {}}
         shelf = trained.shelf(home.work() / "networks") if checkpoints else contextlib.nullcontext()
         with shelf, warnings.catch_warnings():
             warnings.simplefilter("default")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What may import what: a module or package of suite/ imports only those that stand before it.
 ORDER = """
     errors claims canonical home files lifeline
-    blocks seeds stack session learner fit rank parallel
+    blocks seeds subnormals stack session learner fit rank parallel
     quantities phrases results looks clauses edges rows judge synthetic calibration
     figures drawing
     codehash trained registry store ledger
@@ -59,7 +59,19 @@ PAGES_USE = {"claims", "quantities", "phrases", "seeds", "stack", "fit", "parall
 
 # Where a slow package may be imported when a module is loaded; elsewhere it is imported by the function that needs it.
 HOMES = {
-    "torch": {"blocks", "stack", "session", "learner", "fit", "rank", "parallel", "trained", "preload", "tasks"},
+    "torch": {
+        "blocks",
+        "subnormals",
+        "stack",
+        "session",
+        "learner",
+        "fit",
+        "rank",
+        "parallel",
+        "trained",
+        "preload",
+        "tasks",
+    },
     "lightning": {"learner", "rank", "preload"},
     "mlflow": {"track"},
     "ray": set(),

@@ -16,12 +16,15 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from suite import fit
+from suite.blocks.attention.heads import split_heads
 from suite.blocks.data.draws import windows
 from suite.blocks.data.stdlib_text import SYMBOLS, stdlib_text
+from suite.blocks.models.halves import before_attention
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
-from suite.blocks.models.transformer import Block, rotate, rotation
+from suite.blocks.models.transformer import Block
 from suite.blocks.optim import adamw
 from suite.blocks.optim.schedules import cosine
+from suite.blocks.positions.packed import rotation
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
 from suite.stack import Group
@@ -54,22 +57,14 @@ class MaskedBlock(Block):
         super().__init__(streams, width, heads, depth, gain=False)
         self.register_buffer("seen", seen, persistent=False)
 
-    def split(self, qkv: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values [R B, H, T, D / H] of qkv [R, B, T, 3 D], turned by their positions."""
-        models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
-        parts = rotate(qkv, turn).view(models * batch, length, 3, self.heads, width // self.heads)
-        q, k, v = parts.permute(2, 0, 3, 1, 4)
-        return q, k, v
-
-    def attend(self, qkv: Tensor, turn: Tensor | None) -> Tensor:
-        assert turn is not None
-        q, k, v = self.split(qkv, turn)
+    def attend(self, qkv: Tensor) -> Tensor:
+        q, k, v = split_heads(qkv, self.heads)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.seen)
         return y.transpose(1, 2).reshape(*qkv.shape[:3], -1)
 
     def logits(self, x: Tensor, turn: Tensor) -> Tensor:
         """[R, B, H, T, T] before the mask, in float64."""
-        q, k, _ = self.split(self.query_key_value(self.attention_norm(x)), turn)
+        q, k, _ = split_heads(before_attention(x, self.attention_norm, self.query_key_value, turn), self.heads)
         found = q.double() @ k.double().mT * q.shape[-1] ** -0.5
         return found.unflatten(0, x.shape[:2])
 

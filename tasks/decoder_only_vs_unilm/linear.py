@@ -40,6 +40,8 @@ def measure(
     )
     recipe.train(model, draw, seeds, tier, lr, recipe.steps_of(seeds, tier))
     found = recipe.judged(model, draw, seeds, tier)
+    if "test" not in found:
+        return found
     targets = recipe.drawn(draw, seeds, "test", tier["held_out"], "test")[1]
     floor = torch.tensor([unigram(text(tier).train, own) for own in targets])
     return {**found, "below_unigram": floor - found["test"]}

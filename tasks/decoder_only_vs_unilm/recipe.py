@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from suite import fit
 from suite.blocks.data.distinct import distinct
+from suite.blocks.losses.labelled_cross_entropy import labelled_cross_entropy
 from suite.blocks.optim import adamw
 from suite.blocks.optim.schedules import cosine
 from suite.claims import Tier
@@ -38,9 +38,7 @@ def drawn(draw: Draw, seeds: Sequence[Seed], name: str, number: int, part: str) 
 
 def loss(model: nn.Module, tokens: Tensor, targets: Tensor) -> Tensor:
     """[R] mean cross-entropy, in nats, of the last positions where ``targets`` [R, B, last] is not negative."""
-    logits = model(tokens, last=targets.shape[-1])
-    each = F.cross_entropy(logits.flatten(0, -2).float(), targets.flatten(), ignore_index=-1, reduction="none")
-    return each.view(len(tokens), -1).sum(1) / (targets >= 0).flatten(1).sum(1)
+    return labelled_cross_entropy(model(tokens, last=targets.shape[-1]), targets)
 
 
 def held_out(model: nn.Module, draw: Draw, seeds: Sequence[Seed], number: int, part: str) -> Tensor:
@@ -88,6 +86,7 @@ def train(
 
 
 def judged(model: nn.Module, draw: Draw, seeds: Sequence[Seed], tier: Tier) -> dict[str, Tensor]:
-    """{"validation": [R], "test": [R]}, the losses of a trained stack."""
+    """{"validation": [R], "test": [R]}, the losses of a trained stack; a tuning run has no business with the test."""
+    parts = ("validation",) if seeds[0].purpose == "tune" else ("validation", "test")
     with torch.no_grad():
-        return {part: held_out(model, draw, seeds, tier["held_out"], part) for part in ("validation", "test")}
+        return {part: held_out(model, draw, seeds, tier["held_out"], part) for part in parts}

@@ -85,6 +85,13 @@ def warm_up(steps: Mapping[str, Callable[[], Any]]) -> None:
                 step()
 
 
+def prepare(tier: Tier) -> None:
+    """Compile what ``measure`` will time; the compiler keeps it on disk."""
+    for weights in tier["weights"] if tier["compiled"] else ():
+        steps = contestants(weights, Seed("step-time", "prepare", 0), compiled=True)
+        warm_up({name: step for name, step in steps.items() if name.endswith("_compiled")})
+
+
 def training(seed: Seed, tier: Tier) -> dict[str, Callable[[], Any]]:
     """One whole training step (batch, forward, backward, foreach update) of a transformer, by optimizer."""
     place = fit.device()
@@ -144,6 +151,7 @@ _LARGE = {"width": 768, "depth": 12, "batch": 8, "context": 1024}
 EXPERIMENT = Experiment(
     name="step-time",
     measure=measure,
+    prepare=prepare,
     timed=True,
     tiers={
         "smoke": Tier(seeds=3, sizes={"weights": (100_000,), "rounds": 3, "compiled": False, **_SMALL}),

@@ -18,9 +18,10 @@ from torch.nn import functional as F
 from suite import fit
 from suite.blocks.data.draws import windows
 from suite.blocks.data.stdlib_text import SYMBOLS, Text, stdlib_text
-from suite.blocks.models.transformer import Transformer, rotation, transformer
+from suite.blocks.models.transformer import Transformer, transformer
 from suite.blocks.optim import adamw
 from suite.blocks.optim.schedules import cosine
+from suite.blocks.positions.packed import rotation
 from suite.claims import Arm, Experiment, Tier
 from suite.seeds import Seed
 from suite.stack import Group

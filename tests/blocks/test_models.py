@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from suite.blocks.losses.cross_entropy import by_torch, cross_entropy
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 from suite.blocks.models.mlp import mlp
-from suite.blocks.models.transformer import rotate, rotation, transformer
+from suite.blocks.models.transformer import transformer
+from suite.blocks.positions.packed import rotate, rotation
 from suite.seeds import Seed
 from tests.naive_models import naive_rms_norm, naive_rotate, naive_transformer
 

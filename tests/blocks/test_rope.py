@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from suite.blocks.models import transformer
+from suite.blocks.positions import packed
 from suite.blocks.positions.rope import cosine_sum, frequencies, rotate
 from suite.seeds import Seed
 
@@ -97,9 +97,9 @@ def test_scores_depend_on_the_distance_alone():
 
 def test_agrees_with_the_rotation_of_the_transformer():
     context, width, heads = 6, 8, 2
-    turn = transformer.rotation(context, width, heads, 50.0)
+    turn = packed.rotation(context, width, heads, 50.0)
     qkv = normal(3, context, 3 * width, dtype=torch.float32)
-    found = transformer.rotate(qkv, turn).view(3, context, 3, heads, width // heads)
+    found = packed.rotate(qkv, turn).view(3, context, 3, heads, width // heads)
     theta = frequencies(width // heads, 50.0)
     parts = qkv.view(3, context, 3, heads, width // heads)
     for part in (0, 1):

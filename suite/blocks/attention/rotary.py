@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from suite.blocks.attention.protocol import Attention
+from suite.blocks.positions.packed import factors
 from suite.blocks.positions.rope import rotate
 
 Scale = Callable[[Tensor], Tensor]
@@ -75,7 +76,14 @@ class Rotary:
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         at = torch.arange(q.shape[-2]) if self.positions is None else self.positions
-        q, k = rotate(scaled(q, self.scale), at, self.frequencies), rotate(k, at, self.frequencies)
+        return self.turned(rotate(scaled(q, self.scale), at, self.frequencies), rotate(k, at, self.frequencies), v)
+
+    def factors(self, length: int, heads: int) -> Tensor | None:
+        """What turns queries, keys and values while they still lie side by side; None where that would not do."""
+        return factors(self.frequencies, length, heads) if self.scale is None and self.positions is None else None
+
+    def turned(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention with queries and keys that have been turned already."""
         return attend(q, k, v, self.window, self.sinks, self.causal)
 
 

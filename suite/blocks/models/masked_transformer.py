@@ -12,11 +12,13 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from suite.blocks.attention.biased import biased
+from suite.blocks.attention.heads import split_heads
 from suite.blocks.attention.linear import feature, linear_attention
 from suite.blocks.attention.masks import sides
-from suite.blocks.models.feed_forward import feed_forward
+from suite.blocks.models.halves import after_attention, before_attention
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
-from suite.blocks.models.transformer import rotate, rotation
+from suite.blocks.positions.packed import rotation
 
 
 class Both(nn.Module):
@@ -67,22 +69,21 @@ class MaskedBlock(nn.Module):
         self.register_buffer("sides", None if start is None else sides(length).float(), persistent=False)
 
     def forward(self, x: Tensor, turn: Tensor | None, last: int) -> Tensor:
-        y = self.attend(self.query_key_value(self.attention_norm(x)), turn, last)
-        x = _last(x, last) + self.output(y)
-        normed = self.feed_forward_norm(x)
-        if isinstance(self.widen, Linear) and isinstance(self.narrow, Linear):
-            return x + feed_forward(normed, self.widen.weight, self.narrow.weight)
-        return x + self.narrow(F.gelu(self.widen(normed)))
+        at_once = None if self.kind == "linear" else turn
+        y = self.attend(before_attention(x, self.attention_norm, self.query_key_value, at_once), turn, last)
+        x = _last(x, last)
+        return after_attention(x, y, self.output, self.feed_forward_norm, self.widen, self.narrow)
 
     def attend(self, qkv: Tensor, turn: Tensor | None, last: int) -> Tensor:
         models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
         seen = self.seen[..., :length, :length][..., -last:, :]
-        if seen.ndim == 4:  # a mask per model: the stack is folded into the batch
+        if seen.ndim == 3:
+            seen = seen.unsqueeze(0)  # torch's fast kernel takes masks of two or four axes
+        elif seen.ndim == 4:  # a mask per model: the stack is folded into the batch
             seen = seen.unsqueeze(1).expand(-1, batch, -1, -1, -1).flatten(0, 1)
 
         def split(qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # [R B, H, T, D / H] each, queries of the last alone
-            parts = qkv.reshape(models * batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-            queries, keys, values = parts.unbind(0)  # one by one they would cost a pass over zeros each, backwards
+            queries, keys, values = split_heads(qkv, self.heads)
             return _last(queries, last), keys, values
 
         if self.kind == "linear":
@@ -90,17 +91,17 @@ class MaskedBlock(nn.Module):
             turned = None if turn is None else tuple(_turn(part, turn[:length], self.heads) for part in (q, k))
             y = linear_attention(q, k, v, seen, turned)  # type: ignore[arg-type]
         else:
-            q, k, v = split(qkv if turn is None else rotate(qkv, turn))
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.leaning(seen, batch))
+            q, k, v = split(qkv)  # turned already
+            bias = self.leaning(seen)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen) if bias is None else biased(q, k, v, bias)
         return y.transpose(1, 2).reshape(models, batch, last, width)
 
-    def leaning(self, seen: Tensor, batch: int) -> Tensor:
-        """The mask itself, or with the biases of left and right as what is added to the scores [R B, H, last, T]."""
+    def leaning(self, seen: Tensor) -> Tensor | None:
+        """The biases of left and right as what is added to the scores [R, H, last, T], or None."""
         if self.lean is None or self.sides is None:
-            return seen
+            return None
         here = self.sides[:, : seen.shape[-1], : seen.shape[-1]][:, -seen.shape[-2] :]
-        bias = torch.einsum("rhs,sij->rhij", self.lean, here).masked_fill(~seen, -math.inf)
-        return bias.unsqueeze(1).expand(-1, batch, -1, -1, -1).flatten(0, 1)
+        return torch.einsum("rhs,sij->rhij", self.lean, here).masked_fill(~seen, -math.inf)
 
 
 def _last(x: Tensor, last: int) -> Tensor:

@@ -11,8 +11,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from suite.blocks.attention.heads import split_heads
 from suite.blocks.attention.protocol import Attention
-from suite.blocks.models.feed_forward import feed_forward
+from suite.blocks.attention.rotary import Rotary
+from suite.blocks.models.halves import after_attention, before_attention
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 
 
@@ -34,20 +36,21 @@ class PluggableBlock(nn.Module):
         self.narrow = Linear(streams, widening * width, width, std=std / math.sqrt(widening) * out, bias=False)
 
     def forward(self, x: Tensor, attention: Attention) -> Tensor:
-        q, k, v = self.split(self.attention_norm(x))
-        y = attention(q, k, v).transpose(1, 2).reshape(x.shape)
-        x = x + self.output(y)
-        return x + feed_forward(self.feed_forward_norm(x), self.widen.weight, self.narrow.weight)
+        rotary = attention if isinstance(attention, Rotary) and self.query_key_bias is None else None
+        turn = None if rotary is None else rotary.factors(x.shape[2], self.heads)
+        if rotary is None or turn is None:
+            y = attention(*self.split(x))
+        else:  # one pass over numbers that lie side by side
+            y = rotary.turned(*self.split(x, turn.to(x.device)))
+        y = y.transpose(1, 2).reshape(x.shape)
+        return after_attention(x, y, self.output, self.feed_forward_norm, self.widen, self.narrow)
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each [R B, H, T, D / H], of normed x [R, B, T, D]."""
-        models, batch, length, width = x.shape
-        qkv = self.query_key_value(x)
+    def split(self, x: Tensor, turn: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each [R B, H, T, D / H], of x [R, B, T, D], turned if it is asked for."""
+        qkv = before_attention(x, self.attention_norm, self.query_key_value, turn)
         if self.query_key_bias is not None:
-            qkv = qkv + F.pad(self.query_key_bias, (0, width)).view(models, 1, 1, -1)
-        parts = qkv.view(models * batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        q, k, v = parts
-        return q, k, v
+            qkv = qkv + F.pad(self.query_key_bias, (0, x.shape[-1])).view(len(x), 1, 1, -1)
+        return split_heads(qkv, self.heads)
 
 
 class Pluggable(nn.Module):

@@ -11,46 +11,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from suite.blocks.models.feed_forward import feed_forward
+from suite.blocks.attention.heads import split_heads
+from suite.blocks.models.halves import after_attention, before_attention
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm, normal
-
-
-def rotation(context: int, width: int, heads: int, base: float = 10_000.0) -> Tensor:
-    """Rotary positions as factors of queries, keys and values in complex pairs: [context, 3 width / 2] (complex64).
-
-        exp(i t base^(-2j / size)) for pair j of a head of ``size`` = width / heads at position t; 1 for the values
-
-    (Su et al., arXiv:2104.09864, equations 15 and 34).
-
-    >>> rotation(2, 4, 1)
-    tensor([[1.0000+0.0000j, 1.0000+0.0000j, 1.0000+0.0000j, 1.0000+0.0000j,
-             1.0000+0.0000j, 1.0000+0.0000j],
-            [0.5403+0.8415j, 0.9999+0.0100j, 0.5403+0.8415j, 0.9999+0.0100j,
-             1.0000+0.0000j, 1.0000+0.0000j]])
-    """
-    size = width // heads
-    frequency = base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
-    angle = torch.arange(context, dtype=torch.float64).outer(frequency).repeat(1, 2 * heads)
-    angle = torch.cat((angle, torch.zeros(context, width // 2, dtype=torch.float64)), 1)
-    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
-
-
-def rotate(qkv: Tensor, turn: Tensor) -> Tensor:
-    """Turn neighbouring pairs of qkv [..., T, 3 D] by ``rotation``, in one pass over contiguous numbers.
-
-    The compiler generates no code for complex numbers; it wants ``turn`` as cosines and sines [context, 3 D / 2, 2].
-    """
-    if not turn.is_complex():
-        return _rotate_parts(qkv, turn)
-    pairs = torch.view_as_complex(qkv.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * turn[: qkv.shape[-2]]).flatten(-2).to(qkv.dtype)
-
-
-def _rotate_parts(qkv: Tensor, turn: Tensor) -> Tensor:
-    """``rotate`` in real arithmetic."""
-    cosine, sine = turn[: qkv.shape[-2]].unbind(-1)
-    a, b = qkv.float().unflatten(-1, (-1, 2)).unbind(-1)
-    return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2).to(qkv.dtype)
+from suite.blocks.positions.packed import rotation
 
 
 class Block(nn.Module):
@@ -68,16 +32,12 @@ class Block(nn.Module):
         self.narrow = Linear(streams, 4 * width, width, std=std / 2 * out, bias=False)
 
     def forward(self, x: Tensor, turn: Tensor | None) -> Tensor:
-        x = x + self.output(self.attend(self.query_key_value(self.attention_norm(x)), turn))
-        return x + feed_forward(self.feed_forward_norm(x), self.widen.weight, self.narrow.weight)
+        y = self.attend(before_attention(x, self.attention_norm, self.query_key_value, turn))
+        return after_attention(x, y, self.output, self.feed_forward_norm, self.widen, self.narrow)
 
-    def attend(self, qkv: Tensor, turn: Tensor | None) -> Tensor:
+    def attend(self, qkv: Tensor) -> Tensor:
         models, batch, length, width = *qkv.shape[:3], qkv.shape[3] // 3
-        if turn is not None:
-            qkv = rotate(qkv, turn)
-        q, k, v = qkv.view(models * batch, length, 3, self.heads, width // self.heads).permute(
-            2, 0, 3, 1, 4
-        )  # [RB, H, T, D/H]
+        q, k, v = split_heads(qkv, self.heads)  # [R B, H, T, D / H]
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return y.transpose(1, 2).reshape(models, batch, length, width)
 
