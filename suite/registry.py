@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from suite import home
+from suite.canonical import canonical
 from suite.errors import UserError
 from suite.files import read_json, write_json
 
@@ -86,7 +87,10 @@ def find(name: str) -> Page:
 
 
 def declare(page: Page) -> dict[str, Any]:
-    """Import the page in a process of its own and return its card."""
+    """Import the page in a process of its own and return its card, its names in the order in which a lock keeps them.
+
+    Else the conditions of a grid would be told in one order by the run that locks a page and in another by all others.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(home.ROOT), os.environ.get("PYTHONPATH")])),
@@ -101,7 +105,7 @@ def declare(page: Page) -> dict[str, Any]:
         raise UserError(f"the page {page.module} could not be imported: {last}") from None
     if "error" in answer:
         raise UserError(answer["error"])
-    return answer["card"]
+    return json.loads(canonical(answer["card"]))
 
 
 def locked_card(page: Page) -> dict[str, Any] | None:

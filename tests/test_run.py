@@ -118,6 +118,37 @@ def test_a_broken_page_is_named_with_its_line(tmp_path: Path) -> None:
     assert "TASK = Task(...)" in done.stderr
 
 
+PREPARE = """
+def prepare(tier):
+    with open("prepared.txt", "a", encoding="utf8") as file:
+        file.write(f"{time.monotonic()}\\n")
+    {end}
+
+
+TASK = Task("""
+
+
+@pytest.mark.parametrize(("workers", "end", "times"), [("2", "pass", 1), ("2", "raise OSError", 1), ("1", "pass", 0)])
+def test_a_timed_experiment_is_prepared_while_others_run(tmp_path: Path, workers: str, end: str, times: int) -> None:
+    """Not where there is one worker, which would do it in turn; and a preparation that fails spoils nothing."""
+    project = make(tmp_path / "project", "toy_race")
+    text = (project.root / "tasks/toy_race.py").read_text(encoding="utf8")
+    text = text.replace("TASK = Task(", PREPARE.replace("{end}", end).lstrip())
+    text = text.replace(
+        "def clock(seeds, tier):", 'def clock(seeds, tier):\n    open("clock.txt", "w").write(str(time.monotonic()))'
+    )
+    project.page("toy_race", text.replace("measure=clock, timed=True", "measure=clock, timed=True, prepare=prepare"))
+    project.suite("run", "toy-race", "--no-track", SUITE_WORKERS=workers)
+    rows = read(project.ledger("toy_race"))["timing"]["claims"]
+    assert {row["id"]: row["outcome"] for row in rows} == {
+        k: v for k, v in EXPECTED.items() if k in {r["id"] for r in rows}
+    }
+    file = project.root / "prepared.txt"
+    moments = file.read_text().split() if file.exists() else []
+    assert len(moments) == times
+    assert all(float(moment) < float((project.root / "clock.txt").read_text()) for moment in moments)
+
+
 # --- Ledgers ------------------------------------------------------------------------------------------
 
 

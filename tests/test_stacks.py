@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.plan import Stacking, Trial, Unit
+from suite import registry
+from suite.plan import Plan, Stacking, Trial, Unit
 from suite.stacks import Stacks
 
 WORLD = {"machine": {"device": "cpu", "vector": "AVX512"}, "versions": {}}
@@ -103,3 +104,13 @@ def test_a_damaged_table_is_measured_again(text, tmp_path):
     assert Stacks(tmp_path, "some-claim", WORLD).stacking("digits", 4) == Stacking(most=4, halve=True)
     a_run(tmp_path, lambda size: 1.0)
     assert json.loads((tmp_path / "stacks.json").read_text())
+
+
+def test_models_of_one_seed_stand_together():
+    """A stack draws the data of a seed once, so that a unit holds as few seeds as it can."""
+    card = registry.card(registry.find("decoder-only-vs-unilm"))
+    code = {experiment["name"]: "x" for experiment in card["experiments"]}
+    plan = Plan(card, "cpu", code, {"versions": {}, "machine": {}})
+    units = [unit for unit in plan.units(plan.wanted()) if unit.experiment == "masked"]
+    assert len(units) == 32  # eight kinds, four rates, four seeds, four models at a time
+    assert all(len({trial.identity["seed"]["number"] for trial in unit.trials}) == 1 for unit in units)

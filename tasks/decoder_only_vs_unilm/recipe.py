@@ -86,7 +86,7 @@ def train(
 
 
 def judged(model: nn.Module, draw: Draw, seeds: Sequence[Seed], tier: Tier) -> dict[str, Tensor]:
-    """{"validation": [R], "test": [R]}, the losses of a trained stack; a tuning run has no business with the test."""
-    parts = ("validation",) if seeds[0].purpose == "tune" else ("validation", "test")
+    """{"validation": [R]} of a stack that was trained to tune, {"test": [R]} of one that judges."""
+    parts = ("validation" if seeds[0].purpose == "tune" else "test",)
     with torch.no_grad():
         return {part: held_out(model, draw, seeds, tier["held_out"], part) for part in parts}

@@ -226,7 +226,7 @@ def test_masked_models_leave_a_curve() -> None:
     assert found["curve"].shape == (2, masked.POINTS)
     assert found["later"].shape == found["test"].shape == (2,)
     tuning = [Seed("decoder-only-tests/r1", "tune", 0)]
-    assert set(masked.measure(tuning, tier, kind="soft", lr=[0.01])) == {"validation", "test"}
+    assert set(masked.measure(tuning, tier, kind="soft", lr=[0.01])) == {"validation"}
 
 
 # --- The large tiers in little --------------------------------------------------------------------
