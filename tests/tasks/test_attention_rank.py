@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from suite.blocks.models.halves import before_attention
 from suite.claims import Tier
 from suite.seeds import Seed
 from tasks.attention_rank import TASK, certificates, depth, exact, floats, matrices, order, raising, spectra, trained
@@ -342,10 +343,10 @@ def test_blocks_attend_as_their_logits_say(kind: str) -> None:
     tokens = torch.randint(trained.HOLE, (2, 3, 9), generator=seed().stream("tokens"))
     block, x = model.blocks[0], model.embedding(tokens)
     a = torch.softmax(block.logits(x, model.turn).masked_fill(~block.seen, -torch.inf), dim=-1)
-    qkv = block.query_key_value(block.attention_norm(x))
+    qkv = before_attention(x, block.attention_norm, block.query_key_value, model.turn)
     v = qkv[..., 16:].unflatten(-1, (2, 4)).transpose(2, 3).double()
     slow = (a @ v).transpose(2, 3).flatten(-2)
-    assert torch.allclose(block.attend(qkv, model.turn).double(), slow, atol=1e-5)
+    assert torch.allclose(block.attend(qkv).double(), slow, atol=1e-5)
     assert torch.equal(model.attention_logits(tokens)[0], block.logits(x, model.turn))
 
 
