@@ -44,15 +44,31 @@ def product_seconds(models: int, shapes: Sequence[tuple[int, int, int]], repeats
 
     ``shapes`` are (rows, inputs, outputs) of the layers.
     """
-    total, flop = 0.0, 0.0
+    total = 0.0
     for rows, inputs, outputs in shapes:
         x, w = torch.randn(models, rows, inputs), torch.randn(models, inputs, outputs)
         g = torch.randn(models, rows, outputs)
         total += seconds(lambda x=x, w=w: torch.bmm(x, w), 0.02, 3)
         total += seconds(lambda g=g, w=w: torch.bmm(g, w.transpose(1, 2)), 0.02, 3)
         total += seconds(lambda x=x, g=g: torch.bmm(x.transpose(1, 2), g), 0.02, 3)
-        flop += 6.0 * models * rows * inputs * outputs
-    return repeats * total, repeats * flop
+    return repeats * total, repeats * operations(models, shapes)
+
+
+def operations(models: int, shapes: Sequence[tuple[int, int, int]]) -> float:
+    """FLOP of a training step's matrix products."""
+    return sum(6.0 * models * rows * inputs * outputs for rows, inputs, outputs in shapes)
+
+
+def matrix_rate(side: int = 1024, dtype: torch.dtype = torch.float32, place: str = "cpu") -> float:
+    """FLOP/s of products of square matrices."""
+    a, b = (torch.randn(side, side, device=place).to(dtype) for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+        if place == "cuda":
+            torch.cuda.synchronize()
+
+    return 2.0 * side**3 / seconds(product)
 
 
 def interleave(

@@ -18,7 +18,7 @@ from suite.blocks.optim import adamw
 from suite.fit import CONTEXT, Context, fit
 from suite.seeds import Seed
 from suite.stack import Group
-from tests.benchmarks.ratios import note, seconds
+from tests.benchmarks.ratios import matrix_rate, note
 
 ON_GPU = torch.cuda.is_available()
 # vocabulary, width, depth, heads, context, batch, side of the square matrices that set the rate
@@ -28,18 +28,6 @@ STEPS = 30 if ON_GPU else 8
 
 def loss(model: nn.Module, text: torch.Tensor) -> torch.Tensor:
     return cross_entropy(model(text[..., :-1]), text[..., 1:])
-
-
-def matrix_rate(side: int, place: str) -> float:
-    """FLOP/s of bf16 products of square matrices."""
-    a, b = (torch.randn(side, side, device=place).bfloat16() for _ in range(2))
-
-    def product() -> None:
-        torch.mm(a, b)
-        if ON_GPU:
-            torch.cuda.synchronize()
-
-    return 2 * side**3 / seconds(product)
 
 
 def test_share_of_the_matrix_rate(benchmark: Any) -> None:
@@ -81,7 +69,7 @@ def test_share_of_the_matrix_rate(benchmark: Any) -> None:
 
     benchmark.pedantic(train, rounds=1, iterations=1)
     per_step = min(b - a for a, b in itertools.pairwise(marks[1:])) / (10 if ON_GPU else 1)
-    rate = matrix_rate(side, place)
+    rate = matrix_rate(side, torch.bfloat16, place)
     achieved = counter.get_total_flops() / per_step
     note(
         benchmark,
