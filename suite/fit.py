@@ -68,7 +68,7 @@ def fit(
     evaluate: Callable[[nn.Module], Mapping[str, Tensor]] | None = None,
     every: int | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
-    compiled: bool = False,
+    compiled: bool | Literal["graphs"] = False,
 ) -> Fitted:
     """Train a stack of R models in place, all for the same number of steps.
 
@@ -81,20 +81,25 @@ def fit(
     evaluate   evaluate(model) -> {name: [R]}, called without gradients after every ``every`` steps and at the end
     precision  "fp32", or "bf16" for autocast with fp32 weights
     compiled   through torch.compile: for large models on a GPU, and on a CPU with a C++ compiler where a step takes
-               tens of milliseconds.  It takes up to a minute once, rounds differently, and a model's last bits may
-               then depend on its company; so it is never chosen for you
+               tens of milliseconds; "graphs" records CUDA graphs as well, for small models whose step on a GPU is all
+               launches.  It takes up to a minute once, rounds differently, and a model's last bits may then depend on
+               its company; so it is never chosen for you
     """
     if precision not in ("fp32", "bf16"):
         raise ValueError(f'precision= is "fp32" or "bf16", got {precision!r}')
+    if compiled not in (False, True, "graphs"):
+        raise ValueError(f'compiled= is False, True or "graphs", got {compiled!r}')
     place, models = device(), models_of(model)
     model.to(place)
-    forward = compile_quietly(loss) if compiled else loss
+    forward = compile_quietly(loss, graphs=compiled == "graphs") if compiled else loss
 
     def cast() -> contextlib.AbstractContextManager[object]:
         return torch.autocast(place.type, dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
     def advance(step: int) -> Tensor:
         tensors = [tensor.to(place, non_blocking=True) for tensor in batch(step)]
+        if compiled == "graphs":  # what the last step's graphs returned may now be overwritten
+            torch.compiler.cudagraph_mark_step_begin()
         with cast():
             losses = forward(model, *tensors)
         if losses.shape != (models,):
@@ -120,12 +125,15 @@ def fit(
     )
 
 
-def compile_quietly(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """``torch.compile`` for one size of batch, without the warning about what the compiler's own modules use."""
+def compile_quietly(function: Callable[..., Tensor], *, graphs: bool = False) -> Callable[..., Tensor]:
+    """``torch.compile`` for one size of batch, without the warning about what the compiler's own modules use.
+
+    With ``graphs`` what runs on a GPU is recorded as CUDA graphs; elsewhere that changes nothing.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
         importlib.import_module("torch._inductor.compile_fx")
-    return torch.compile(function, dynamic=False)
+    return torch.compile(function, dynamic=False, mode="reduce-overhead" if graphs else None)
 
 
 def drive(

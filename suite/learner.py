@@ -20,7 +20,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from suite.session import Session
-from suite.subnormals import flushed
+from suite.subnormals import flushed, kept
 
 # Lightning announces devices, tips and the end of training as INFO; a worker has nobody to tell.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -63,7 +63,8 @@ class Learner(LightningModule):
             if losses is not None and session.optimizer is not None:
                 session.optimizer.expect()
                 torch.autograd.backward(losses, torch.ones_like(losses))
-                session.optimizer.update()
+                with kept():
+                    session.optimizer.update()
             session.after(None if losses is None else losses.detach())
             self.driven += 1
             step += 1

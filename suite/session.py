@@ -143,7 +143,8 @@ class Session:
         if judged and self.evaluate is not None:
             with torch.no_grad():
                 found = self.evaluate()
-            self.recorder.curves.append({name: value.detach().cpu() for name, value in found.items()})
+            # a copy: what is a view of a parameter would show the last step at every point
+            self.recorder.curves.append({name: value.detach().to("cpu", copy=True) for name, value in found.items()})
         now = time.monotonic()
         if self.context.report is not None and (now - self.told_at >= REPORT_EVERY or self.done == self.steps):
             self.told_at = now

@@ -19,6 +19,7 @@ from suite import fit
 from suite.blocks.attention.heads import split_heads
 from suite.blocks.data.draws import windows
 from suite.blocks.data.stdlib_text import SYMBOLS, stdlib_text
+from suite.blocks.losses.labelled_cross_entropy import labelled_cross_entropy
 from suite.blocks.models.halves import before_attention
 from suite.blocks.models.layers import Embedding, Linear, RMSNorm
 from suite.blocks.models.transformer import Block
@@ -59,7 +60,7 @@ class MaskedBlock(Block):
 
     def attend(self, qkv: Tensor) -> Tensor:
         q, k, v = split_heads(qkv, self.heads)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.seen)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.seen[None])  # of four axes: else torch is slow
         return y.transpose(1, 2).reshape(*qkv.shape[:3], -1)
 
     def logits(self, x: Tensor, turn: Tensor) -> Tensor:
@@ -99,9 +100,7 @@ class Model(nn.Module):
 
 def loss(model: nn.Module, tokens: Tensor, targets: Tensor) -> Tensor:
     """[R] mean cross-entropy where ``targets`` [R, B, T] is not negative."""
-    each = F.cross_entropy(model(tokens).flatten(0, -2), targets.flatten(), ignore_index=-1, reduction="none")
-    counts = targets.flatten(1) >= 0
-    return (each.view(len(tokens), -1) * counts).sum(1) / counts.sum(1)
+    return labelled_cross_entropy(model(tokens), targets)
 
 
 def task_of(kind: str, text: Tensor, holes: Tensor, inputs: int) -> tuple[Tensor, Tensor]:

@@ -83,38 +83,50 @@ def test_share_of_the_matrix_rate(benchmark: Any) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not ON_GPU, reason="needs a CUDA device")
-def test_64_transformers_on_a_gpu(benchmark: Any) -> None:
-    """A stack against one model alone, both under ``fit``: how many times one it costs to train 64."""
-    found = {}
+@pytest.mark.parametrize("compiled", [False, "graphs"])
+def test_64_transformers_on_a_gpu(benchmark: Any, compiled: Any) -> None:
+    """A stack against one model alone, as a page would train it: how many times one it costs to train 64."""
+    warm, steps, found = 50, 200, {}
+    stacks = {
+        models: transformer(96, 64, 2, 4, 64, [Seed("bench/r1", "verdict", n).stream("weights") for n in range(models)])
+        for models in (64, 1)
+    }
 
-    def run(models: int) -> float:
-        seeds = [Seed("bench/r1", "verdict", n) for n in range(models)]
-        model = transformer(96, 64, 2, 4, 64, [seed.stream("weights") for seed in seeds])
+    def run(models: int, compiled: Any) -> float:
+        """Seconds a step, compiling and recording left out."""
         text = torch.randint(96, (models, 16, 65)).cuda()
-        token = CONTEXT.set(Context(device="cuda"))
+        token, started = CONTEXT.set(Context(device="cuda")), 0.0
+
+        def batch(step: int) -> tuple[torch.Tensor]:
+            nonlocal started
+            if step == warm:
+                torch.cuda.synchronize()
+                started = time.perf_counter()
+            return (text,)
+
         try:
-            started = time.perf_counter()
             fit(
-                model,
+                stacks[models],
                 loss=loss,
-                batch=lambda step: (text,),
-                steps=200,
+                batch=batch,
+                steps=warm + steps,
                 optimizer=Group(adamw.Rule(), lr=1e-3),
                 precision="bf16",
+                compiled=compiled,
             )
             torch.cuda.synchronize()
-            return (time.perf_counter() - started) / 200
+            return (time.perf_counter() - started) / steps
         finally:
             CONTEXT.reset(token)
 
     def both() -> None:
-        for models in (64, 1):
-            found[models] = min(found.get(models, float("inf")), run(models))
+        for models, how in ((64, compiled), (1, False)):
+            found[models] = min(found.get(models, float("inf")), run(models, how))
 
     benchmark.pedantic(both, rounds=3, iterations=1)
     note(
         benchmark,
-        "64 transformers d=64 on a GPU",
+        "64 transformers d=64 on a GPU" + (", compiled" if compiled else ""),
         f"64 alone of {1e3 * found[1]:.2f} ms a step / one stack of {1e3 * found[64]:.2f} ms",
         64 * found[1] / found[64],
         target=30,

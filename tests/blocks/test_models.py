@@ -98,7 +98,16 @@ def test_rms_norm_survives_zeros_and_passes_gradcheck():
     y.sum().backward()
     assert y.abs().max() == 0
     assert x.grad.isfinite().all()
-    assert torch.autograd.gradcheck(layer, (normal(1, 3, 4).requires_grad_(),))
+    inputs = normal(1, 3, 4).requires_grad_()
+    assert torch.autograd.gradcheck(layer, (inputs,))
+
+
+@pytest.mark.parametrize("gain", [True, False])
+def test_rms_norm_is_right_to_the_second_order(gain):
+    layer = RMSNorm(2, 4, gain=gain).double()
+    inputs = [normal(2, 3, 4).requires_grad_(), *layer.parameters()]
+    assert torch.autograd.gradcheck(lambda x, *_: layer(x), inputs)
+    assert torch.autograd.gradgradcheck(lambda x, *_: layer(x), inputs)
 
 
 def test_rms_norm_equals_torchs():

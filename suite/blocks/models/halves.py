@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from suite.blocks.gradients import place_for
+from suite.blocks.models import rms_norm
 from suite.blocks.models.layers import Linear, RMSNorm
 from suite.blocks.positions.packed import rotate
+from suite.blocks.second_order import once_more
 
 # Widest layers of at most about this many numbers are worked on at a time.
 CHUNK = 1 << 18
@@ -110,24 +112,9 @@ def _cut(models: int, numbers: int) -> tuple[int, list[slice]]:
     return size, [slice(start, min(start + size, models)) for start in range(0, models, size)]
 
 
-def _norm(x: Tensor, eps: float, scale: Tensor, y: Tensor) -> Tensor:
-    """y = x / rms(x), with 1 / rms(x) left in ``scale`` [., N, 1]."""
-    torch.linalg.vector_norm(x, dim=-1, keepdim=True, out=scale)
-    scale.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
-    return torch.mul(x, scale, out=y)
-
-
-def _norm_back(g: Tensor, y: Tensor, scale: Tensor, gain: Tensor | None, room: Tensor, of_x: Tensor) -> Tensor | None:
-    """The gradient of x, into ``of_x``, and that of the gain; ``g`` and ``room`` are overwritten."""
-    torch.mul(g, y, out=room)
-    of_gain = None
-    if gain is not None:
-        of_gain = room.sum(1)
-        g.mul_(gain.unsqueeze(1))
-        room.mul_(gain.unsqueeze(1))
-    mean = room.sum(-1, keepdim=True).div_(-y.shape[-1])
-    torch.addcmul(g, y, mean, out=of_x).mul_(scale)
-    return of_gain
+def _of(tensor: Tensor | None, rows: slice) -> Tensor | None:
+    """These rows of a tensor that may be missing."""
+    return None if tensor is None else tensor[rows]
 
 
 def _turned(qkv: Tensor, turn: Tensor, out: Tensor) -> Tensor:
@@ -145,16 +132,16 @@ class _Before(torch.autograd.Function):
         models, tokens, width = x.shape
         size, parts = _cut(models, tokens * weight.shape[2])
         kept = models if keep else size
-        y, scale, out = x.new_empty(kept, tokens, width), x.new_empty(kept, tokens, 1), x.new_empty(0)
+        y, scale = x.new_empty(kept, tokens, width), x.new_empty(kept, tokens, 1)
         out = x.new_empty(models, tokens, weight.shape[2])
         gained = None if gain is None else x.new_empty(size, tokens, width)
         straight = None if turn is None else x.new_empty(size, *out.shape[1:])
         for rows in parts:
             number = rows.stop - rows.start
             own = rows if keep else slice(0, number)
-            z = _norm(x[rows], eps, scale[own], y[own])
-            if gained is not None and gain is not None:
-                z = torch.mul(z, gain[rows].unsqueeze(1), out=gained[:number])
+            z = rms_norm.gained(
+                rms_norm.forward(x[rows], eps, scale[own], y[own]), _of(gain, rows), _of(gained, slice(number))
+            )
             if straight is None or turn is None:
                 torch.bmm(z, weight[rows], out=out[rows])
             else:
@@ -171,10 +158,10 @@ class _Before(torch.autograd.Function):
         if torch.is_grad_enabled():  # somebody will differentiate the gradient
 
             def again(x: Tensor, gain: Tensor | None, weight: Tensor) -> Tensor:
-                qkv = torch.bmm(_by_operations(x, gain, ctx.eps), weight)
+                qkv = torch.bmm(rms_norm.by_operations(x, gain, ctx.eps), weight)
                 return qkv if turn is None else rotate(qkv.view(len(x), -1, *_real(turn)), turn).view(qkv.shape)
 
-            return *_once_more(ctx, again, (x, gain, weight), gradient), None, None, None
+            return *once_more(ctx, again, (x, gain, weight), gradient), None, None, None
         gradient = gradient.contiguous()
         (models, tokens, width), wide = y.shape, weight.shape[2]
         size, parts = _cut(models, tokens * wide)
@@ -184,17 +171,13 @@ class _Before(torch.autograd.Function):
         straight, back = (None, None) if turn is None else (y.new_empty(size, tokens, wide), turn.conj_physical())
         for rows in parts:
             number = rows.stop - rows.start
-            g, z = gradient[rows], y[rows]
+            g = gradient[rows]
             if straight is not None and back is not None:
                 g = _turned(g, back, straight[:number])
-            if gain is not None:
-                z = torch.mul(z, gain[rows].unsqueeze(1), out=room[:number])
+            z = rms_norm.gained(y[rows], _of(gain, rows), room[:number])
             torch.bmm(z.transpose(1, 2), g, out=of_weight[rows])
             d = torch.bmm(g, weight[rows].transpose(1, 2), out=inner[:number])
-            own = None if gain is None else gain[rows]
-            found = _norm_back(d, y[rows], scale[rows], own, room[:number], of_x[rows])
-            if of_gain is not None and found is not None:
-                of_gain[rows] = found
+            rms_norm.backward(d, y[rows], scale[rows], _of(gain, rows), room[:number], of_x[rows], _of(of_gain, rows))
         return of_x, of_gain, of_weight, None, None, None
 
 
@@ -221,9 +204,7 @@ class _After(torch.autograd.Function):
             number = rows.stop - rows.start
             own = rows if keep else slice(0, number)
             h = torch.bmm(y[rows], output[rows], out=summed[:number]).add_(x[rows])
-            z = _norm(h, eps, scale[own], normed[own])
-            if gain is not None:
-                z = torch.mul(z, gain[rows].unsqueeze(1), out=gained[:number])
+            z = rms_norm.gained(rms_norm.forward(h, eps, scale[own], normed[own]), _of(gain, rows), gained[:number])
             wider = torch.bmm(z, widen[rows], out=hidden[own])
             torch.bmm(torch.ops.aten.gelu.out(wider, out=active[:number]), narrow[rows], out=out[rows])
             out[rows].add_(h)
@@ -242,9 +223,9 @@ class _After(torch.autograd.Function):
                 x: Tensor, y: Tensor, output: Tensor, gain: Tensor | None, widen: Tensor, narrow: Tensor
             ) -> Tensor:
                 h = x + torch.bmm(y, output)
-                return h + torch.bmm(F.gelu(torch.bmm(_by_operations(h, gain, ctx.eps), widen)), narrow)
+                return h + torch.bmm(F.gelu(torch.bmm(rms_norm.by_operations(h, gain, ctx.eps), widen)), narrow)
 
-            return *_once_more(ctx, again, (x, y, output, gain, widen, narrow), gradient), None, None
+            return *once_more(ctx, again, (x, y, output, gain, widen, narrow), gradient), None, None
         gradient = gradient.contiguous()
         (models, tokens, width), wide = x.shape, widen.shape[2]
         size, parts = _cut(models, tokens * wide)
@@ -255,43 +236,23 @@ class _After(torch.autograd.Function):
         active, wider = (x.new_empty(size, tokens, wide) for _ in range(2))
         for rows in parts:
             number = rows.stop - rows.start
-            g, z = gradient[rows], normed[rows]
+            g = gradient[rows]
             on = torch.ops.aten.gelu.out(hidden[rows], out=active[:number])
             torch.bmm(on.transpose(1, 2), g, out=of_narrow[rows])
             d = torch.bmm(g, narrow[rows].transpose(1, 2), out=wider[:number])
             d = torch.ops.aten.gelu_backward.grad_input(d, hidden[rows], grad_input=on)
-            if gain is not None:
-                z = torch.mul(z, gain[rows].unsqueeze(1), out=room[:number])
+            z = rms_norm.gained(normed[rows], _of(gain, rows), room[:number])
             torch.bmm(z.transpose(1, 2), d, out=of_widen[rows])
             d = torch.bmm(d, widen[rows].transpose(1, 2), out=inner[:number])
-            own = None if gain is None else gain[rows]
-            found = _norm_back(d, normed[rows], scale[rows], own, room[:number], of_x[rows])
-            if of_gain is not None and found is not None:
-                of_gain[rows] = found
+            rms_norm.backward(
+                d, normed[rows], scale[rows], _of(gain, rows), room[:number], of_x[rows], _of(of_gain, rows)
+            )
             d = of_x[rows].add_(g)
             torch.bmm(y[rows].transpose(1, 2), d, out=of_output[rows])
             torch.bmm(d, output[rows].transpose(1, 2), out=of_y[rows])
         return of_x, of_y, of_output, of_gain, of_widen, of_narrow, None, None
 
 
-def _by_operations(x: Tensor, gain: Tensor | None, eps: float) -> Tensor:
-    """The norm in operations that can be differentiated as often as one likes."""
-    y = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
-    return y if gain is None else y * gain.unsqueeze(1)
-
-
 def _real(turn: Tensor) -> tuple[int, int]:
     """T and 3 D of a rotation [T, 3 D / 2]."""
     return turn.shape[0], 2 * turn.shape[1]
-
-
-def _once_more(ctx: Any, function: Any, inputs: tuple[Tensor | None, ...], gradient: Tensor) -> tuple[Any, ...]:
-    """The gradients of ``function`` at ``inputs`` that are asked for, as a graph."""
-    needed = [
-        tensor for tensor, asked in zip(inputs, ctx.needs_input_grad, strict=False) if asked and tensor is not None
-    ]
-    found = iter(torch.autograd.grad(function(*inputs), needed, gradient, create_graph=True))
-    return tuple(
-        next(found) if asked and tensor is not None else None
-        for tensor, asked in zip(inputs, ctx.needs_input_grad, strict=False)
-    )

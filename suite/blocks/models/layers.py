@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from suite.blocks.models import rms_norm
+from suite.blocks.second_order import once_more
 
 
 def normal(streams: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:
@@ -62,7 +64,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            return _RMSNorm.apply(x, self.gain, self.eps)
+            return _RMSNorm.apply(x.reshape(len(x), -1, self.width), self.gain, self.eps).view(x.shape)
         y = F.rms_norm(x, (self.width,), eps=self.eps)  # one kernel there, several on the CPU unless compiled
         return y if self.gain is None else y * _over(self.gain, y)
 
@@ -73,26 +75,24 @@ def _over(gain: Tensor, x: Tensor) -> Tensor:
 
 
 class _RMSNorm(torch.autograd.Function):
-    """With y = x / rms(x):  dx = (g - y mean(g y)) / rms(x), where g is the gradient times the gain."""
+    """x [R, N, O], gain [R, O] or None."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor | None, eps: float) -> Tensor:
-        scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
-        y = x * scale
-        ctx.save_for_backward(y, scale, gain)
-        return y if gain is None else y * _over(gain, y)
+        scale = x.new_empty(*x.shape[:2], 1)
+        y = rms_norm.forward(x, eps, scale, torch.empty_like(x))
+        ctx.save_for_backward(x, gain, y, scale)
+        ctx.eps = eps
+        return rms_norm.gained(y, gain, None)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # type: ignore[override] - for the decorator
-        (gradient,) = grad_outputs
-        y, scale, gain = ctx.saved_tensors
-        product, of_gain = gradient * y, None
-        if gain is not None:
-            of_gain = product.flatten(1, -2).sum(1)
-            gradient, product = gradient * _over(gain, y), product.mul_(_over(gain, y))
-        mean = product.sum(-1, keepdim=True).div_(-y.shape[-1])
-        return torch.addcmul(gradient, y, mean).mul_(scale), of_gain, None
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (gradient,), (x, gain, y, scale) = grad_outputs, ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody will differentiate the gradient
+            return *once_more(ctx, lambda x, gain: rms_norm.by_operations(x, gain, ctx.eps), (x, gain), gradient), None
+        of_x, of_gain = torch.empty_like(y), None if gain is None else torch.empty_like(gain)
+        rms_norm.backward(gradient, y, scale, gain, torch.empty_like(y), of_x, of_gain)
+        return of_x, of_gain, None
 
 
 class Embedding(nn.Module):

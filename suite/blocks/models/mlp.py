@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from suite.blocks.gradients import place_for
 from suite.blocks.models.layers import Linear
+from suite.blocks.second_order import once_more
 
 # Layers of at most about this many numbers are worked on at a time, so that what one operation wrote is still in the
 # cache when the next one reads it.
@@ -97,7 +98,7 @@ class _Perceptron(torch.autograd.Function):
         x, weights, biases = saved[0], saved[1 : 1 + depth], saved[1 + depth : 1 + 2 * depth]
         inputs = [x, *saved[1 + 2 * depth :]]  # of the layers
         if torch.is_grad_enabled():  # somebody will differentiate the gradient
-            return _by_operations(ctx, x, weights, biases, gradient)
+            return once_more(ctx, _in_turn, saved[: 1 + 2 * depth], gradient)
         of_x = torch.empty_like(x, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
         of_weights, of_biases = [place_for(weight) for weight in weights], [place_for(bias) for bias in biases]
         for rows in _chunks(x, weights):
@@ -124,18 +125,13 @@ def _chunks(x: Tensor, weights: Sequence[Tensor]) -> list[slice | None]:
     return [None] if size >= len(x) else [slice(start, start + size) for start in range(0, len(x), size)]
 
 
-def _by_operations(
-    ctx: Any, x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], gradient: Tensor
-) -> tuple[Tensor | None, ...]:
-    """The gradients by operations that can be differentiated again."""
-    y = x
-    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        y = torch.baddbmm(bias.unsqueeze(1), y, weight)
-        y = y.relu() if number < len(weights) - 1 else y
-    inputs = [x, *weights, *biases]
-    wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=True) if needed]
-    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
+def _in_turn(x: Tensor, *parameters: Tensor) -> Tensor:
+    """The layers by operations that can be differentiated again."""
+    depth = len(parameters) // 2
+    for number, (weight, bias) in enumerate(zip(parameters[:depth], parameters[depth:], strict=True)):
+        x = torch.baddbmm(bias.unsqueeze(1), x, weight)
+        x = x.relu() if number < depth - 1 else x
+    return x
 
 
 def mlp(sizes: Sequence[int], streams: Sequence[Generator], activation: Callable[[Tensor], Tensor] = F.relu) -> MLP:
