@@ -1,14 +1,12 @@
 """What a model of an experiment cost before: the expected minutes of a plan, the time left, the order of units."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite import ledger
+from suite import learnt, ledger
 from suite.canonical import digest
 from suite.errors import UserError
-from suite.files import read_json, write_json
 from suite.plan import Unit
 
 
@@ -18,10 +16,7 @@ class Pace:
     def __init__(self, folder: Path, committed: Path) -> None:
         self.file = folder / "pace.json"
         self.elsewhere = _per_model(committed)
-        self.known: dict[str, float] = {}
-        with contextlib.suppress(UserError):
-            if self.file.exists():
-                self.known = {str(k): float(v) for k, v in read_json(self.file, "the table of paces").items()}
+        self.known: dict[str, float] = learnt.read(self.file, "the table of paces", _usable)
 
     @staticmethod
     def _name(unit: Unit) -> str:
@@ -41,9 +36,11 @@ class Pace:
         self.known[self._name(unit)] = seconds / len(unit.trials)
 
     def save(self) -> None:
-        """Keep the table; without it the next plan knows no minutes, which is no reason to stop a run."""
-        with contextlib.suppress(UserError):
-            write_json(self.file, {name: round(value, 6) for name, value in sorted(self.known.items())})
+        learnt.write(self.file, {name: round(value, 6) for name, value in self.known.items()})
+
+
+def _usable(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0
 
 
 def _per_model(committed: Path) -> dict[str, float]:

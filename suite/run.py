@@ -160,7 +160,7 @@ class _Run:
             progress.close()
             executor.close(abandon)
             self.pace.save()
-            self.stacks.save({e["name"]: e["tiers"][self.request.tier]["stack"] for e in self.plan.experiments})
+            self.stacks.save()
 
     def _schedule(self, executor: Executor, progress: Progress) -> None:
         waiting: list[Unit] = []

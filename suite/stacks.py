@@ -5,15 +5,13 @@ no number, as a model does not depend on its company.  So a run cuts the last st
 where halves take less time per model, the next run stacks half as many, and so on.
 """
 
-import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from suite import learnt
 from suite.canonical import digest
-from suite.errors import UserError
-from suite.files import read_json, write_json
 from suite.plan import Stacking, Unit
 
 WORTH_IT = 0.95  # halves must save at least this share; less is noise, and more units cost more starts
@@ -28,18 +26,16 @@ class Stacks:
 
     def __init__(self, folder: Path, slug: str, world: Mapping[str, Any]) -> None:
         self.file, self.slug, self.machine = folder / "stacks.json", slug, world["machine"]
-        self.known: dict[str, dict[str, Any]] = {}
+        self.known = learnt.read(self.file, "the table of stacks", _usable)
+        self.declared: dict[str, int | None] = {}  # of the experiments that were asked for
         self.seen: dict[str, dict[str, dict[int, list[float]]]] = {}  # experiment -> group -> size -> seconds a model
-        with contextlib.suppress(UserError):
-            if self.file.exists():
-                found = read_json(self.file, "the table of stacks")
-                self.known = {k: v for k, v in found.items() if _entry(v)} if isinstance(found, dict) else {}
 
     def _name(self, experiment: str) -> str:
         return digest([self.slug, experiment, self.machine])[:16]
 
     def stacking(self, experiment: str, declared: int | None) -> Stacking:
         """How to cut an experiment's trials now; never more than declared."""
+        self.declared[experiment] = declared
         known = self.known.get(self._name(experiment))
         if declared is None or declared < 2:
             return Stacking(most=declared)
@@ -54,14 +50,11 @@ class Stacks:
         sizes = self.seen.setdefault(unit.experiment, {}).setdefault(group, {})
         sizes.setdefault(len(unit.trials), []).append(seconds / len(unit.trials))
 
-    def save(self, declared: Mapping[str, int | None]) -> None:
-        """Decide where whole stacks and halves were both seen, and keep the table.
-
-        ``declared`` has the most models of every experiment.  Without the table the next run measures again, which is
-        no reason to stop one.
-        """
+    def save(self) -> None:
+        """Decide where whole stacks and halves were both seen, and keep the table."""
         for experiment, groups in self.seen.items():
-            now = self.stacking(experiment, declared.get(experiment))
+            declared = self.declared.get(experiment)
+            now = self.stacking(experiment, declared)
             compared = [_halves_over_wholes(sizes, now.most) for sizes in groups.values()] if now.halve else []
             ratios = [ratio for ratio in compared if ratio is not None]
             if not ratios or now.most is None:
@@ -69,15 +62,14 @@ class Stacks:
             faster = math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) < WORTH_IT
             most = math.ceil(now.most / 2) if faster else now.most
             self.known[self._name(experiment)] = {
-                "declared": declared[experiment],
+                "declared": declared,
                 "most": most,
                 "settled": not faster or most < 2,
             }
-        with contextlib.suppress(UserError):
-            write_json(self.file, self.known)
+        learnt.write(self.file, self.known)
 
 
-def _entry(value: Any) -> bool:
+def _usable(value: Any) -> bool:
     """Whether an entry of the table can be used; it may be another version's, or damaged."""
     return (
         isinstance(value, dict)

@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.guard import sitecustomize
 os.environ.update(ONE_THREAD)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # runs go to the database of the test
 os.environ[sitecustomize.SIGN] = "1"  # for the processes that tests start; this one is guarded below
 _path = [str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
@@ -44,3 +46,11 @@ def no_network() -> Iterator[None]:
         for name, function in sitecustomize.guarded().items():
             patch.setattr(socket if name == "getaddrinfo" else socket.socket, name, function)
         yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What MLflow shows after a run that nothing disturbed."""
+    from tests.track_world import undisturbed
+
+    return undisturbed(tmp_path_factory.mktemp("whole"))

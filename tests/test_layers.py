@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What may import what: a module or package of suite/ imports only those that stand before it.
 ORDER = """
-    errors claims canonical home files lifeline
+    errors claims canonical home files learnt lifeline
     blocks seeds subnormals stack session learner fit rank parallel
     quantities phrases results looks clauses edges rows judge synthetic calibration
     figures drawing

@@ -33,6 +33,16 @@ def test_what_it_cost_here_counts_more_and_is_kept(tmp_path):
     assert again.total([unit(2), unit(2, purpose="tune")]) == 6.0
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "fast"}', '{"a": null}', '{"a": -1}', '{"a": [1]}'])
+def test_a_damaged_table_is_as_good_as_none_and_is_replaced(text, tmp_path):
+    (tmp_path / "pace.json").write_text(text)
+    pace = Pace(tmp_path, tmp_path / "no ledger")
+    assert pace.known == {}
+    pace.learn(unit(4), 10.0)
+    pace.save()
+    assert Pace(tmp_path, tmp_path / "no ledger").expected(unit(2)) == 5.0
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"schema": 99}'])
 def test_without_a_ledger_nothing_is_expected(text, tmp_path):
     committed = tmp_path / "some.json"

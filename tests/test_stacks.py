@@ -48,7 +48,7 @@ def a_run(folder, seconds, *, models=48, declared=16, world=WORLD):
     sizes = [part.stop - part.start for part in how.cut(models)]
     for size in sizes:
         stacks.learn(unit(size), size * seconds(size))
-    stacks.save({"digits": declared})
+    stacks.save()
     return sizes
 
 
@@ -72,9 +72,10 @@ def test_a_gain_that_could_be_noise_changes_nothing(tmp_path):
 
 def test_one_slow_start_decides_nothing(tmp_path):
     stacks = Stacks(tmp_path, "some-claim", WORLD)
+    stacks.stacking("digits", 16)
     for size, seconds in [(16, 100.0), (16, 16.0), (8, 8.0), (8, 8.0)]:
         stacks.learn(unit(size), seconds)
-    stacks.save({"digits": 16})
+    stacks.save()
     assert Stacks(tmp_path, "some-claim", WORLD).stacking("digits", 16) == Stacking(most=16)
 
 

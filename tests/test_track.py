@@ -18,11 +18,6 @@ VERDICT = [one for one in records() if one["seed"]["purpose"] == "verdict"]
 TUNING = [one for one in records() if one["seed"]["purpose"] == "tune"]
 
 
-@pytest.fixture(autouse=True)
-def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
 def look(made: Files) -> list[Any]:
     return picture(tracking_uri(made.home))
 
@@ -33,12 +28,10 @@ def look(made: Files) -> list[Any]:
 @pytest.fixture(scope="module")
 def shown_run(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """A finished invocation, logged live."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = files(tmp_path_factory.mktemp("shown"))
-        final = invocation(records())
-        made.keep(records(), final)
-        assert made.beside(final, records()) == []
+    made = files(tmp_path_factory.mktemp("shown"))
+    final = invocation(records())
+    made.keep(records(), final)
+    assert made.beside(final, records()) == []
     return made
 
 

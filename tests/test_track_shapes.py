@@ -109,7 +109,6 @@ def test_identities() -> None:
 
 
 def test_where_mlflow_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     assert tracking_uri(Path("work")) == f"sqlite:///{tmp_path}/work/mlflow.db"
     assert own_database(Path("work")) == tmp_path / "work" / "mlflow.db"

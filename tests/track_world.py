@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from suite.canonical import canonical, digest
 from suite.track import Tracker, tracking_uri
 from suite.track.feed import follow
@@ -227,8 +225,6 @@ def kept(base: Path, *, fresh: bool = False) -> Files:
 
 def undisturbed(base: Path) -> list[Any]:
     """What MLflow shows of the invocation when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = files(base)
-        made.live(invocation(USED), USED)
-        return picture(tracking_uri(made.home))
+    made = files(base)
+    made.live(invocation(USED), USED)
+    return picture(tracking_uri(made.home))

@@ -74,8 +74,7 @@ def running_dashboard(home: Path, port: int) -> Iterator[list[str]]:
             process.kill()
 
 
-def test_a_reader_finds_the_verdict_the_trials_and_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def test_a_reader_finds_the_verdict_the_trials_and_the_report(tmp_path: Path) -> None:
     made = files(tmp_path / "home")
     made.live(invocation(records()), records())
     port = free_port()

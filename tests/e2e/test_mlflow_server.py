@@ -57,7 +57,6 @@ def server(base: Path, port: int) -> Iterator[str]:
 
 
 def test_a_server_holds_what_the_files_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     there, here, local = files(tmp_path / "server"), files(tmp_path / "here", fresh=True), files(tmp_path / "local")
     final = invocation(USED)
     here.keep(USED, final)

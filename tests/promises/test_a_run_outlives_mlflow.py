@@ -17,18 +17,7 @@ from suite.errors import UserError
 from suite.track import Tracker, sync, tracking_uri
 from suite.track.place import environment
 from tests.track_look import one_line, picture, run_names, wait_for
-from tests.track_world import SLUG, USED, begun, card, invocation, kept, undisturbed
-
-
-@pytest.fixture(autouse=True)
-def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    return undisturbed(tmp_path_factory.mktemp("whole"))
-
+from tests.track_world import SLUG, USED, begun, card, invocation, kept
 
 # --- The database ---------------------------------------------------------------------------------
 

@@ -10,11 +10,6 @@ from tests.track_look import picture
 from tests.track_world import RUNS, USED, begun, card, invocation, kept
 
 
-@pytest.fixture(autouse=True)
-def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
 def test_three_processes_at_a_fresh_database(tmp_path: Path) -> None:
     made = kept(tmp_path, fresh=True)
     told = [invocation(USED, number=i) for i in (1, 2, 3)]
