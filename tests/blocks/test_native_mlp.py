@@ -1,6 +1,7 @@
 """The native step against the stack's optimizer over torch's own operations, number by number."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -160,6 +161,27 @@ def test_models_that_it_cannot_train_are_refused():
             native_mlp.Training(model, lr=0.1)
     with pytest.raises(ValueError, match="lr= takes one number or 2, one per model; got 3"):
         native_mlp.Training(mlp([3, 2], streams(2)), lr=[0.1, 0.2, 0.3])
+
+
+WITH_VECTORS_OF = """
+import sys, torch, torch._inductor.config as inductor
+inductor.cpp.simdlen = int(sys.argv[1])
+from suite.blocks.models import native_mlp
+from tests.blocks.test_native_mlp import SIZES, data, mlp, streams, trained
+batches = data(SIZES[2], 3, 13, steps=2)
+found = trained(mlp(SIZES[2], streams(3)), batches, lr=0.01)
+print(f"{sum(float(part.double().abs().sum()) for part in found):.10g}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names vectors of x86")
+def test_processors_with_narrower_vectors_find_the_same_up_to_rounding():
+    found = [
+        float(subprocess.check_output([sys.executable, "-c", WITH_VECTORS_OF, bits], text=True))
+        for bits in ("512", "256", "1")  # 512 where the processor has them; 1: none
+    ]
+    assert found == pytest.approx([found[0]] * 3, rel=1e-6)
 
 
 @pytest.mark.slow
