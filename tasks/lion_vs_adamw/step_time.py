@@ -2,6 +2,8 @@
 
 All contestants take turns within every round, in an order drawn anew, so that a slow moment of the machine meets them
 alike; a block's time is the median over its rounds, and what is judged is the ratio of two medians of the same block.
+Before every block all tensors move to other memory: how they lie against each other is luck that lasts as long as they
+stay there.
 The numbers hold for one machine and for the threads that the worker allows (one).
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from suite import fit
 from suite.blocks.losses.cross_entropy import cross_entropy
@@ -27,6 +29,7 @@ from suite.seeds import Seed
 EAGER = ("lion_forloop", "adamw_forloop", "lion_foreach", "adamw_foreach", "adamw_fused")
 PIECES = 8  # parameters that the weights are cut into
 WARM_UPS = 3
+LINE, PAGE = 16, 1024  # numbers of a cache line, and of a page of memory
 TURN = 2_000_000  # weights that a turn updates, at least
 # What is divided by what: name of the ratio, numerator, denominator.
 RATIOS = (
@@ -38,8 +41,8 @@ RATIOS = (
 )
 
 
-def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, Callable[[], Any]]:
-    """The steps to be timed by name, each with weights and state of its own and the same gradients."""
+def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, tuple[torch.optim.Optimizer, Callable[[], Any]]]:
+    """The optimizers and their steps by name, each with weights and state of its own and the same gradients."""
     stream, place = seed.stream("weights"), fit.device()
     start = [torch.randn(weights // PIECES, generator=stream).to(place) for _ in range(PIECES)]
     gradients = [torch.randn(weights // PIECES, generator=stream).to(place) for _ in range(PIECES)]
@@ -47,14 +50,14 @@ def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, Callable[
     def parameters() -> list[nn.Parameter]:
         found = [nn.Parameter(piece.clone()) for piece in start]
         for parameter, gradient in zip(found, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = gradient.clone()
         return found
 
-    def adamw(*, foreach: bool | None = None, fused: bool | None = None) -> Callable[[], Any]:
-        return torch.optim.AdamW(parameters(), lr=1e-3, weight_decay=0.1, foreach=foreach, fused=fused).step
+    def adamw(*, foreach: bool | None = None, fused: bool | None = None) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(parameters(), lr=1e-3, weight_decay=0.1, foreach=foreach, fused=fused)
 
-    def lion(implementation: Any) -> Callable[[], Any]:
-        return Lion(parameters(), lr=1e-4, weight_decay=1.0, implementation=implementation).step
+    def lion(implementation: Any) -> torch.optim.Optimizer:
+        return Lion(parameters(), lr=1e-4, weight_decay=1.0, implementation=implementation)
 
     found = {
         "lion_forloop": lion("forloop"),
@@ -65,8 +68,23 @@ def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, Callable[
     }
     if compiled and has_compiler():
         found["lion_compiled"] = lion("compiled")
-        found["adamw_compiled"] = torch.compile(adamw(foreach=False))
-    return found
+        found["adamw_compiled"] = adamw(foreach=False)
+    return {
+        name: (one, torch.compile(one.step) if name == "adamw_compiled" else one.step) for name, one in found.items()
+    }
+
+
+def move(optimizer: torch.optim.Optimizer, stream: Generator) -> None:
+    """Bring weights, gradients and state to other memory, each to a place within its page that the stream draws."""
+    tensors = []
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            kept = [value for value in optimizer.state[parameter].values() if value.shape == parameter.shape]
+            tensors += [parameter, parameter.grad, *kept]
+    for tensor in tensors:  # the same tensor over other memory: a compiled step stands
+        first = LINE * int(torch.randint(PAGE // LINE, (), generator=stream))
+        room = tensor.new_empty(tensor.numel() + PAGE)
+        tensor.data = room[first : first + tensor.numel()].view_as(tensor).copy_(tensor.data)
 
 
 def has_compiler() -> bool:
@@ -88,8 +106,8 @@ def warm_up(steps: Mapping[str, Callable[[], Any]]) -> None:
 def prepare(tier: Tier) -> None:
     """Compile what ``measure`` will time; the compiler keeps it on disk."""
     for weights in tier["weights"] if tier["compiled"] else ():
-        steps = contestants(weights, Seed("step-time", "prepare", 0), compiled=True)
-        warm_up({name: step for name, step in steps.items() if name.endswith("_compiled")})
+        contest = contestants(weights, Seed("step-time", "prepare", 0), compiled=True)
+        warm_up({name: step for name, (_, step) in contest.items() if name.endswith("_compiled")})
 
 
 def training(seed: Seed, tier: Tier) -> dict[str, Callable[[], Any]]:
@@ -123,9 +141,13 @@ def measure(seeds: Sequence[Seed], tier: Tier) -> Mapping[str, Sequence[Any]]:
     """One block per seed; every metric but ``steps_per_second`` has one entry per number of weights."""
     found: dict[str, list[Any]] = {"steps_per_second": []}
     for weights in tier["weights"]:
-        steps = contestants(weights, seeds[0], tier["compiled"])
+        contest = contestants(weights, seeds[0], tier["compiled"])
+        steps = {name: step for name, (_, step) in contest.items()}
         warm_up(steps)
         for block, seed in enumerate(seeds):
+            memory = seed.stream("memory")
+            for optimizer, _ in contest.values():
+                move(optimizer, memory)
             seconds = turns(steps, seed.stream("order"), fit.device(), tier["rounds"], max(1, TURN // weights))
             row = {f"{name}_ms": 1e3 * value for name, value in seconds.items()}
             for name, a, b in RATIOS:

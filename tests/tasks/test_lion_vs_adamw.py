@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -360,15 +359,54 @@ def test_gpt2_has_the_weights_of_gpt2_smalls_blocks() -> None:
 # --- Step times -----------------------------------------------------------------------------------
 
 
+def everything(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Weights, gradients and state."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return [t for p in parameters for t in (p, p.grad, *optimizer.state[p].values())]
+
+
 def test_the_contestants_take_the_same_step() -> None:
-    stack: Sequence[str] = ("lion_forloop", "lion_foreach")
-    steps = step_time.contestants(800, seeds(0)[0], False)
+    contest = step_time.contestants(800, seeds(0)[0], False)
     moved = {}
-    for name in stack:
-        optimizer = steps[name].__self__  # type: ignore[attr-defined]
-        steps[name]()
+    for name in ("lion_forloop", "lion_foreach"):
+        optimizer, step = contest[name]
+        step()
         moved[name] = torch.cat([p.detach() for p in optimizer.param_groups[0]["params"]])
     assert torch.allclose(moved["lion_forloop"], moved["lion_foreach"], atol=1e-7)
+
+
+def test_moving_changes_places_and_no_numbers() -> None:
+    """Steps go on as if nothing had happened, and the places within a page are the stream's."""
+    moved, left = (step_time.contestants(800, seeds(0)[0], False) for _ in range(2))
+    for name, (optimizer, step) in moved.items():
+        step()
+        before, places = [t.clone() for t in everything(optimizer)], [t.data_ptr() for t in everything(optimizer)]
+        step_time.move(optimizer, seeds(0)[0].stream("memory"))
+        after = everything(optimizer)
+        assert all(map(torch.equal, before, after))
+        large = [(t.data_ptr() != place) for t, place in zip(after, places, strict=True) if t.numel() > 1]
+        assert large.count(False) == 0
+        assert len(large) >= 16
+        assert len({t.storage_offset() for t in after}) > 10
+        step()
+        for _ in range(2):
+            left[name][1]()
+        assert all(map(torch.equal, everything(optimizer), everything(left[name][0])))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+@pytest.mark.skipif(not step_time.has_compiler(), reason="needs a C++ compiler")
+def test_a_compiled_step_stands_when_its_tensors_have_moved() -> None:
+    contest = step_time.contestants(800, seeds(0)[0], True)
+    compiled = {name: pair for name, pair in contest.items() if name.endswith("_compiled")}
+    step_time.warm_up({name: step for name, (_, step) in compiled.items()})
+    frames = torch._dynamo.utils.counters["frames"]["total"]
+    for optimizer, step in compiled.values():
+        for number in range(10):
+            step_time.move(optimizer, seeds(number)[0].stream("memory"))
+            step()
+    assert torch._dynamo.utils.counters["frames"]["total"] == frames
 
 
 def test_step_times_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
