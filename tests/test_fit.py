@@ -4,7 +4,6 @@ import logging
 import math
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from suite.blocks.optim import adamw, lion, schedules
 from suite.fit import CONTEXT, Context, Parts, drive, fit
 from suite.seeds import Seed
 from suite.stack import Group, StackOptimizer, row_hashes
+from tests.compiler import needs_a_compiler
 
 STEPS, MODELS = 9, 3
 SEEDS = [Seed("test/r1", "verdict", number) for number in range(MODELS)]
@@ -553,7 +553,7 @@ def test_a_fit_on_the_gpu(context):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler")
+@needs_a_compiler
 def test_a_compiled_fit_stays_close_to_the_eager_one():
     """Rotary positions, norms, attention and the loss go through the compiler, silently."""
     tokens = torch.randint(9, (STEPS, 2, 3, 9), generator=SEEDS[0].stream("tokens"))

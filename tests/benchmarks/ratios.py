@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from suite.blocks.metrics.step_seconds import settle
+
 
 @dataclass
 class Rows:
@@ -65,8 +67,7 @@ def matrix_rate(side: int = 1024, dtype: torch.dtype = torch.float32, place: str
 
     def product() -> None:
         torch.mm(a, b)
-        if place == "cuda":
-            torch.cuda.synchronize()
+        settle(a.device)
 
     return 2.0 * side**3 / seconds(product)
 

@@ -4,7 +4,6 @@ Without a GPU the same code runs on a tiny model, so that it stays alive; its nu
 """
 
 import itertools
-import shutil
 import time
 from typing import Any
 
@@ -21,6 +20,7 @@ from suite.fit import CONTEXT, Context, fit
 from suite.seeds import Seed
 from suite.stack import Group
 from tests.benchmarks.ratios import matrix_rate, note
+from tests.compiler import needs_a_compiler
 
 ON_GPU = torch.cuda.is_available()
 # vocabulary, width, depth, heads, context, batch, side of the square matrices that set the rate
@@ -83,11 +83,9 @@ def test_share_of_the_matrix_rate(benchmark: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("compiled", [False, "graphs"])
+@pytest.mark.parametrize("compiled", [False, pytest.param("graphs", marks=needs_a_compiler)])
 def test_64_transformers_on_a_gpu(benchmark: Any, compiled: Any) -> None:
     """A stack against one model alone, as a page would train it: how many times one it costs to train 64."""
-    if compiled and not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        pytest.skip("compiling needs a C++ compiler")
     many, warm, steps, place = (64, 50, 200, "cuda") if ON_GPU else (3, 2, 2, "cpu")
     found: dict[int, float] = {}
     stacks = {

@@ -1,6 +1,5 @@
 """Steps of the optimizers over 8 million weights; the limit is the ratio of the numbers that they move."""
 
-import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from suite.blocks.metrics.step_seconds import settle
 from suite.blocks.models.mlp import mlp
 from suite.blocks.optim import adamw, lion, sgd, tiger
 from suite.blocks.optim.lion import Lion
@@ -16,6 +16,7 @@ from suite.seeds import Seed
 from suite.stack import Group, StackOptimizer
 from tests.benchmarks import plain
 from tests.benchmarks.ratios import copy_bandwidth, interleave, note
+from tests.compiler import HAS_COMPILER
 
 WEIGHTS, PIECES, REPEATS = 8_000_000, 8, 5
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -34,8 +35,7 @@ def timed(step: Callable[[], Any], place: str) -> Callable[[], float]:
         for _ in range(REPEATS):
             started = time.perf_counter()
             step()
-            if place == "cuda":
-                torch.cuda.synchronize()
+            settle(torch.device(place))
             best = min(best, time.perf_counter() - started)
         return best
 
@@ -48,7 +48,7 @@ def timed(step: Callable[[], Any], place: str) -> Callable[[], float]:
 def test_compiled_lion_against_fused_adamw(benchmark: Any, place: str) -> None:
     if place == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    if place == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+    if place == "cpu" and not HAS_COMPILER:
         pytest.skip("needs a C++ compiler")
     ours = Lion(parameters(place), lr=1e-4, weight_decay=1.0, implementation="compiled")
     theirs = torch.optim.AdamW(parameters(place), lr=1e-3, weight_decay=0.1, fused=True)
@@ -66,6 +66,54 @@ def test_compiled_lion_against_fused_adamw(benchmark: Any, place: str) -> None:
         more=f"Lion moves {bandwidth / 1e9:.1f} GB/s, AdamW {28 * WEIGHTS / slow / 1e9:.1f} GB/s"
         + (f", a copy {copy_bandwidth() / 1e9:.1f} GB/s" if place == "cpu" else ""),
     )
+
+
+MODELS, SIZES = 48, [64, 64, 64, 10]
+
+
+def stack_step(rule: Any) -> tuple[Callable[[], Any], int]:
+    """The step of 48 models with rates of their own, and the number of their weights."""
+    stack = mlp(SIZES, [Seed("bench/r1", "verdict", n).stream("weights") for n in range(MODELS)])
+    rates = [1e-4 * (1 + n) for n in range(MODELS)]
+    step = StackOptimizer(stack, Group(rule, lr=rates, decay=[0.1] * MODELS)).step
+    return step, sum(parameter.numel() for parameter in stack.parameters())
+
+
+def note_rule(
+    benchmark: Any, what: str, theirs: str, seconds: tuple[float, float], target: float, moved: int, weights: int
+) -> None:
+    fast, slow = seconds
+    note(
+        benchmark,
+        what,
+        f"the stack's step {1e3 * fast:.2f} ms / {theirs} {1e3 * slow:.2f} ms",
+        fast / slow,
+        target=target,
+        less=True,
+        more=f"{moved} numbers a weight: {4 * moved * weights / fast / 1e9:.1f} GB/s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "moved", "target"),
+    [
+        ("AdamW", adamw.Rule(), 7, 0.6),
+        ("SGD with momentum", sgd.Rule(momentum=0.9), 5, 0.8),
+        ("Lion", lion.Rule(), 5, 1.1),
+        ("Tiger", tiger.Rule(), 5, 1.1),
+    ],
+)
+def test_rules_of_a_stack_against_foreach_adamw(
+    benchmark: Any, name: str, rule: Any, moved: int, target: float
+) -> None:
+    """48 models with rates and decays of their own; the other side has one rate for all."""
+    ours, weights = stack_step(rule)
+    one = nn.Parameter(torch.randn(weights))
+    one.grad = torch.randn(weights)
+    theirs = torch.optim.AdamW([one], lr=1e-3, weight_decay=0.1, foreach=True)
+    found = interleave(benchmark, timed(ours, "cpu"), timed(theirs.step, "cpu"), rounds=8)
+    what = f"{name} of {MODELS} models, a rate each"
+    note_rule(benchmark, what, "AdamW(foreach=True) over as many weights", found, target, moved, weights)
 
 
 def fused_adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -86,25 +134,13 @@ def fused_sgd(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     ],
 )
 def test_rules_of_a_stack_against_groups(benchmark: Any, name: str, rule: Any, moved: int, theirs: Any) -> None:
-    """48 models with a rate each; torch's own way is a group of parameters for each rate.  It has no Lion or Tiger."""
-    models, sizes = 48, [64, 64, 64, 10]
-    stack = mlp(sizes, [Seed("bench/r1", "verdict", n).stream("weights") for n in range(models)])
-    weights = sum(parameter.numel() for parameter in stack.parameters())
-    rates = [1e-4 * (1 + n) for n in range(models)]
-    ours = StackOptimizer(stack, Group(rule, lr=rates, decay=[0.1] * models))
-    apart = [plain.perceptron(sizes) for _ in range(models)]
+    """Torch's own way to give 48 models a rate each is a group of parameters for each.  It has no Lion or Tiger."""
+    ours, weights = stack_step(rule)
+    apart = [plain.perceptron(SIZES) for _ in range(MODELS)]
     for model in apart:
         for parameter in model.parameters():
             parameter.grad = torch.randn_like(parameter)
-    groups = [{"params": list(model.parameters()), "lr": rate} for model, rate in zip(apart, rates, strict=True)]
-    other = theirs(groups)
-    fast, slow = interleave(benchmark, timed(ours.step, "cpu"), timed(other.step, "cpu"), rounds=8)
-    note(
-        benchmark,
-        f"{name} of 48 models, a rate each",
-        f"the stack's step {1e3 * fast:.2f} ms / {type(other).__name__}(fused=True), 48 groups {1e3 * slow:.2f} ms",
-        fast / slow,
-        target=1,
-        less=True,
-        more=f"{moved} numbers a weight: {4 * moved * weights / fast / 1e9:.1f} GB/s",
-    )
+    other = theirs([{"params": list(model.parameters()), "lr": 1e-4 * (1 + n)} for n, model in enumerate(apart)])
+    found = interleave(benchmark, timed(ours, "cpu"), timed(other.step, "cpu"), rounds=8)
+    what, against = f"{name} of {MODELS} models, as groups", f"{type(other).__name__}(fused=True), {MODELS} groups"
+    note_rule(benchmark, what, against, found, 1, moved, weights)

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 
@@ -19,8 +18,9 @@ from suite.fit import drive
 from suite.seeds import Seed
 from suite.stack import Group, StackOptimizer
 from suite.subnormals import flushed
+from tests.compiler import needs_a_compiler
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="needs a C++ compiler")
+pytestmark = needs_a_compiler
 # One layer; fewer numbers than a vector has; more, and no multiple; the benchmark's.
 SIZES = [[5, 2], [3, 7, 4], [33, 100, 40, 17, 3], [64, 64, 64, 10]]
 

@@ -17,6 +17,7 @@ from suite.blocks.optim import adamw, lion, tiger
 from suite.claims import Experiment, Tier
 from suite.seeds import Seed
 from tasks.lion_vs_adamw import TASK, characters, decay, digits, embedding, identities, robustness, step_time
+from tests.compiler import needs_a_compiler
 from tests.wikitext_copy import copy_of_wikitext
 
 
@@ -396,7 +397,7 @@ def test_moving_changes_places_and_no_numbers() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-@pytest.mark.skipif(not step_time.has_compiler(), reason="needs a C++ compiler")
+@needs_a_compiler
 def test_a_compiled_step_stands_when_its_tensors_have_moved() -> None:
     contest = step_time.contestants(800, seeds(0)[0], True)
     compiled = {name: pair for name, pair in contest.items() if name.endswith("_compiled")}
