@@ -5,8 +5,6 @@ What a worker wants (where to keep checkpoints, whom to tell the progress, which
 """
 
 import contextlib
-import importlib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from suite.blocks import compiler
 from suite.learner import train
 from suite.session import CONTEXT, Context, Parts, Recorder, Session, Stateful
 from suite.stack import Group, StackOptimizer, models_of
@@ -130,9 +129,7 @@ def compile_quietly(function: Callable[..., Tensor], *, graphs: bool = False) ->
 
     With ``graphs`` what runs on a GPU is recorded as CUDA graphs; elsewhere that changes nothing.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
-        importlib.import_module("torch._inductor.compile_fx")
+    compiler.load()
     return torch.compile(function, dynamic=False, mode="reduce-overhead" if graphs else None)
 
 

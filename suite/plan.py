@@ -7,7 +7,7 @@ in one call. The plan grows while results arrive: the verdict trials of an arm a
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from suite.canonical import canonical, digest, revive
@@ -332,7 +332,8 @@ class Plan:
     def units(self, trials: list[Trial], stacking: Callable[[str, int | None], Stacking] | None = None) -> list[Unit]:
         """Trials grouped into stacks: same experiment, condition and scalar settings, cut at the tier's stack size.
 
-        ``stacking(experiment, declared)`` may cut otherwise, timed experiments excepted.
+        ``stacking(experiment, declared)`` may cut otherwise, timed experiments excepted.  Where it compares halves with
+        wholes, tuning runs are enough, if there are any: they are shorter, and halves cost time.
         """
         by_name = {e["name"]: e for e in self.experiments}
         groups: dict[str, list[Trial]] = {}
@@ -356,6 +357,8 @@ class Plan:
             how = Stacking(most=experiment["tiers"][self.tier]["stack"])
             if stacking is not None and not experiment["timed"]:
                 how = stacking(experiment["name"], how.most)
+                if group[0].identity["seed"]["purpose"] != "tune" and any(a["tuned"] for a in experiment["arms"]):
+                    how = replace(how, halve=False)
             group.sort(key=lambda t: t.identity["seed"]["number"])  # a stack draws data once per seed
             for part in how.cut(len(group)):
                 chunk = tuple(group[part])

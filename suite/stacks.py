@@ -1,8 +1,9 @@
 """How many models a stack holds: measured on units that had to run anyhow, and remembered per machine class.
 
 A page declares the most that memory is to hold.  Whether half of it is faster depends on caches and cores, and changes
-no number, as a model does not depend on its company.  So a run cuts the last stack of every group in two and compares:
-where halves take less time per model, the next run stacks half as many, and so on.
+no number, as a model does not depend on its company.  So a run cuts the last stack of every group that tunes (where
+nothing is tuned: of every group) in two and compares: where halves take less time per model, the next run stacks half
+as many, and so on.
 """
 
 import math

@@ -115,3 +115,22 @@ def test_models_of_one_seed_stand_together():
     units = [unit for unit in plan.units(plan.wanted()) if unit.experiment == "masked"]
     assert len(units) == 32  # eight kinds, four rates, four seeds, four models at a time
     assert all(len({trial.identity["seed"]["number"] for trial in unit.trials}) == 1 for unit in units)
+
+
+def test_halves_are_tried_in_tuning_runs_where_there_are_any():
+    card = registry.card(registry.find("lion-vs-adamw"))
+    code = {experiment["name"]: "x" for experiment in card["experiments"]}
+    plan = Plan(card, "cpu", code, {"versions": {}, "machine": {}})
+    for experiment in card["experiments"]:
+        tunes = any(arm["tuned"] for arm in experiment["arms"])
+        for purpose in ("tune", "verdict"):
+            trials = [
+                Trial({**trial.identity, "seed": {**trial.identity["seed"], "purpose": purpose}}, trial.key)
+                for trial in plan.wanted()
+                if trial.identity["experiment"] == experiment["name"]
+            ]
+            halved = plan.units(trials, lambda name, declared: Stacking(most=2, halve=True))
+            whole = plan.units(trials, lambda name, declared: Stacking(most=2))
+            assert (len(halved) > len(whole)) == (
+                (purpose == "tune" or not tunes) and not experiment["timed"] and len(trials) > 2
+            )

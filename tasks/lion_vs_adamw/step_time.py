@@ -9,8 +9,6 @@ The numbers hold for one machine and for the threads that the worker allows (one
 
 import logging
 import math
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from suite import fit
+from suite.blocks import compiler
 from suite.blocks.losses.cross_entropy import cross_entropy
 from suite.blocks.metrics.step_seconds import turns
 from suite.blocks.models.transformer import transformer
@@ -66,7 +65,7 @@ def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, tuple[tor
         "adamw_foreach": adamw(foreach=True),
         "adamw_fused": adamw(fused=True),
     }
-    if compiled and has_compiler():
+    if compiled and compiler.present():
         found["lion_compiled"] = lion("compiled")
         found["adamw_compiled"] = adamw(foreach=False)
     return {
@@ -85,11 +84,6 @@ def move(optimizer: torch.optim.Optimizer, stream: Generator) -> None:
         first = LINE * int(torch.randint(PAGE // LINE, (), generator=stream))
         room = tensor.new_empty(tensor.numel() + PAGE)
         tensor.data = room[first : first + tensor.numel()].view_as(tensor).copy_(tensor.data)
-
-
-def has_compiler() -> bool:
-    """Whether torch.compile finds a C++ compiler to build with."""
-    return any(shutil.which(name) for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name)
 
 
 def warm_up(steps: Mapping[str, Callable[[], Any]]) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from suite.blocks import compiler
 from suite.blocks.metrics.step_seconds import settle
 from suite.blocks.models.mlp import mlp
 from suite.blocks.optim import adamw, lion, sgd, tiger
@@ -16,7 +17,6 @@ from suite.seeds import Seed
 from suite.stack import Group, StackOptimizer
 from tests.benchmarks import plain
 from tests.benchmarks.ratios import copy_bandwidth, interleave, note
-from tests.compiler import HAS_COMPILER
 
 WEIGHTS, PIECES, REPEATS = 8_000_000, 8, 5
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -48,7 +48,7 @@ def timed(step: Callable[[], Any], place: str) -> Callable[[], float]:
 def test_compiled_lion_against_fused_adamw(benchmark: Any, place: str) -> None:
     if place == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    if place == "cpu" and not HAS_COMPILER:
+    if place == "cpu" and not compiler.present():
         pytest.skip("needs a C++ compiler")
     ours = Lion(parameters(place), lr=1e-4, weight_decay=1.0, implementation="compiled")
     theirs = torch.optim.AdamW(parameters(place), lr=1e-3, weight_decay=0.1, fused=True)

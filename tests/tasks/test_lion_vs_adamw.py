@@ -411,7 +411,7 @@ def test_a_compiled_step_stands_when_its_tensors_have_moved() -> None:
 
 
 def test_step_times_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_time, "has_compiler", lambda: False)
+    monkeypatch.setattr(step_time.compiler, "present", lambda: False)
     sizes = {"weights": (800, 1600), "rounds": 2, "width": 16, "depth": 1, "batch": 2, "context": 8}
     found = step_time.measure(seeds(0, 1, 2), sized(step_time.EXPERIMENT, "gpu", sizes))
     assert np.shape(found["foreach_over_fused"]) == (3, 2)

@@ -20,7 +20,7 @@ from suite.blocks.positions.packed import rotate
 from suite.blocks.second_order import once_more
 
 # Widest layers of at most about this many numbers are worked on at a time.
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 # The last few numbers of a tensor that are no full vector may be rounded differently: only whole vectors are cut apart.
 LANES = 32
 

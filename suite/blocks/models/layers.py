@@ -63,15 +63,11 @@ class RMSNorm(nn.Module):
         self.width, self.eps = width, eps
 
     def forward(self, x: Tensor) -> Tensor:
+        flat = x.reshape(len(x), -1, self.width)
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            return _RMSNorm.apply(x.reshape(len(x), -1, self.width), self.gain, self.eps).view(x.shape)
-        y = F.rms_norm(x, (self.width,), eps=self.eps)  # one kernel there, several on the CPU unless compiled
-        return y if self.gain is None else y * _over(self.gain, y)
-
-
-def _over(gain: Tensor, x: Tensor) -> Tensor:
-    """A gain [R, O] that broadcasts against x [R, ..., O]."""
-    return gain.view(len(gain), *[1] * (x.ndim - 2), -1)
+            return _RMSNorm.apply(flat, self.gain, self.eps).view(x.shape)
+        y = F.rms_norm(flat, (self.width,), eps=self.eps)  # one kernel there, several on the CPU unless compiled
+        return rms_norm.gained(y, self.gain, None).view(x.shape)
 
 
 class _RMSNorm(torch.autograd.Function):

@@ -1,8 +1,6 @@
 """Lion: the sign of an interpolated momentum (Chen et al., arXiv:2302.06675, algorithm 2; kexue.fm/archives/9473)."""
 
 import functools
-import importlib
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -10,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from suite.blocks import compiler
 from suite.blocks.optim.decoupled import move, shrink
 
 
@@ -177,9 +176,7 @@ def _to_compile(
 
 @functools.cache
 def _single_pass() -> Callable[..., None]:
-    with warnings.catch_warnings():  # the compiler's own use of what torch has deprecated, once, when it is imported
-        warnings.filterwarnings("ignore", message="`torch.jit.script_method` is deprecated")
-        importlib.import_module("torch._inductor.compile_fx")
+    compiler.load()
     return torch.compile(_to_compile, fullgraph=True)
 
 
