@@ -66,6 +66,8 @@ def contestants(weights: int, seed: Seed, compiled: bool) -> dict[str, tuple[tor
         "adamw_fused": adamw(fused=True),
     }
     if compiled and compiler.present():
+        # What this process compiled before would decide whether this size gets a kernel of its own or one for any size.
+        torch.compiler.reset()
         found["lion_compiled"] = lion("compiled")
         found["adamw_compiled"] = adamw(foreach=False)
     return {

@@ -12,7 +12,7 @@ from suite.blocks.models.masked_transformer import masked_transformer
 from suite.blocks.models.transformer import transformer
 from suite.seeds import Seed
 
-SEEDS = [Seed("test/r1", "verdict", number) for number in range(3)]
+SEEDS = [Seed("test/r1", "verdict", number) for number in range(4)]
 WIDTH, HEADS, LENGTH, SYMBOLS = 8, 2, 6, 7
 
 
@@ -213,6 +213,42 @@ def test_a_model_ignores_its_company(case):
     together = build(**CASES[case])(tokens)
     alone = build([1], **CASES[case])(tokens[1:2])
     torch.testing.assert_close(alone[0], together[1])
+
+
+LONG, SOFT = 48, torch.tensor([[0.0, -3.0], [0.0, -3.0], [-3.0, 0.0], [-3.0, 0.0]])
+AS_PAGES_HAVE_IT = {
+    "full": {"seen": [masks.full(LONG)] * 2},
+    "heads": {"seen": [masks.half_and_half(LONG, 4)] * 2},
+    "prefix, separate weights": {"seen": [masks.prefix(LONG, 33)] * 2, "split": 33},
+    "permuted": {"seen": [masks.permuted(torch.arange(LONG).expand(4, 4, -1).flip(-1))] * 2},
+    "soft": {"seen": [masks.full(LONG)] * 2, "lean": SOFT},
+    "linear": {"seen": [masks.causal(LONG)] * 2, "kind": "linear"},
+}
+
+
+@pytest.mark.parametrize("rows", [[1], [1, 2], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("case", AS_PAGES_HAVE_IT)
+def test_at_the_sizes_of_pages_company_changes_no_bit(case, rows):
+    """In value and gradient, so that a trial is the same whatever stack it was measured in."""
+    options = AS_PAGES_HAVE_IT[case]
+    tokens = torch.randint(96, (4, 12, LONG), generator=SEEDS[0].stream("tokens"))
+    weight = normal(4, 12, LONG, 96, name="gradient").float()
+
+    def outcome(rows):
+        seen = [mask[rows] if mask.ndim == 4 else mask for mask in options["seen"]]
+        stack = masked_transformer(
+            97, 96, 32, 4, streams(rows), seen, **{k: v for k, v in options.items() if k != "seen"}
+        )
+        for name, parameter in stack.named_parameters():  # as after some training
+            jitter = [torch.randn(parameter.shape[1:], generator=stream) for stream in streams(rows, name)]
+            parameter.data.add_(torch.stack(jitter), alpha=0.1)
+        logits = stack(tokens[rows])
+        (logits * weight[rows]).sum().backward()
+        return {"logits": logits.detach(), **{name: p.grad for name, p in stack.named_parameters()}}
+
+    some, everyone = outcome(rows), outcome([0, 1, 2, 3])
+    for name, numbers in everyone.items():
+        assert torch.equal(some[name], numbers[rows]), name
 
 
 def test_separate_weights_start_equal_and_are_twice_as_many():

@@ -410,6 +410,20 @@ def test_a_compiled_step_stands_when_its_tensors_have_moved() -> None:
     assert torch._dynamo.utils.counters["frames"]["total"] == frames
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+@needs_a_compiler
+def test_every_size_is_compiled_as_if_it_were_the_first() -> None:
+    """Compiled after another one, a size would get a kernel that serves any size."""
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for weights in (800, 1600, 800):
+            contest = step_time.contestants(weights, seeds(0)[0], True)
+            compiled = {name: step for name, (_, step) in contest.items() if name.endswith("_compiled")}
+            torch._dynamo.utils.counters.clear()
+            step_time.warm_up(compiled)
+            assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+
+
 def test_step_times_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_time.compiler, "present", lambda: False)
     sizes = {"weights": (800, 1600), "rounds": 2, "width": 16, "depth": 1, "batch": 2, "context": 8}

@@ -101,7 +101,9 @@ class MaskedBlock(nn.Module):
         if self.lean is None or self.sides is None:
             return None
         here = self.sides[:, : seen.shape[-1], : seen.shape[-1]][:, -seen.shape[-2] :]
-        return torch.einsum("rhs,sij->rhij", self.lean, here).masked_fill(~seen, -math.inf)
+        # One product per model: how one over all of them is rounded depends on how many there are.
+        each = torch.bmm(self.lean, here.flatten(1).expand(len(self.lean), -1, -1))
+        return each.unflatten(2, here.shape[1:]).masked_fill(~seen, -math.inf)
 
 
 def _last(x: Tensor, last: int) -> Tensor:
