@@ -25,6 +25,7 @@ from suite.blocks.data import wikitext
 from suite.claims import Tier
 from suite.seeds import Seed
 from tasks.attention_rank import matrices, pretrained
+from tests.same_weights import same_weights
 
 WORDS = [f"word{i}" for i in range(40)]
 MARKS = ("[UNK]", "[CLS]", "[SEP]", "[PAD]")
@@ -70,7 +71,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         PreTrainedTokenizerFast(
             tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", **marks
         ).save_pretrained(target)
-        built(name).save_pretrained(target)
+        with same_weights():
+            built(name).save_pretrained(target)
     path = place / wikitext.REPOSITORY / wikitext.FILES["test"]
     path.parent.mkdir(parents=True)
     stream = seed(0).numpy("text")

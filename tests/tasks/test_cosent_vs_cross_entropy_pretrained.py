@@ -13,6 +13,7 @@ from suite import fit
 from suite.claims import Experiment, Tier
 from suite.seeds import Seed
 from tasks.cosent_vs_cross_entropy import pretrained
+from tests.same_weights import same_weights
 
 WORDS = [f"word{i}" for i in range(30)]
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -45,7 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             intermediate_size=32,
             max_position_embeddings=32,
         )
-        BertModel(config).save_pretrained(place / repository)
+        with same_weights():
+            BertModel(config).save_pretrained(place / repository)
     stream = seed().numpy("pairs")
     for name, corpus in pretrained.CORPORA.items():
         for split in ("train", "validation", "test"):

@@ -17,6 +17,7 @@ from suite.blocks.attention.two_step import TwoStep
 from suite.claims import Tier
 from suite.seeds import Seed
 from tasks.rerope import pretrained
+from tests.same_weights import same_weights
 
 WORDS = [f"word{i}" for i in range(40)]
 SHAPE = {
@@ -48,10 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for repository in (*(c.repository for c in pretrained.CHECKPOINTS.values()), QWEN.repository):
         PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>").save_pretrained(place / repository)
-        if repository == QWEN.repository:
-            Qwen2(Qwen2Config(vocab_size=64, use_sliding_window=False, **SHAPE)).save_pretrained(place / repository)
-        else:
-            LlamaForCausalLM(LlamaConfig(vocab_size=64, **SHAPE)).save_pretrained(place / repository)
+        with same_weights():
+            if repository == QWEN.repository:
+                Qwen2(Qwen2Config(vocab_size=64, use_sliding_window=False, **SHAPE)).save_pretrained(place / repository)
+            else:
+                LlamaForCausalLM(LlamaConfig(vocab_size=64, **SHAPE)).save_pretrained(place / repository)
     path = place / pretrained.BOOKS / pretrained.BOOKS_FILE
     path.parent.mkdir(parents=True)
     stream = seed(0).numpy("text")
