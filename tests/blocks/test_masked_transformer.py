@@ -168,9 +168,9 @@ CASES = {
 }
 
 
-def build(rows=range(3), *, seen, **options):
+def build(rows=range(3), *, seen, symbols=SYMBOLS, width=WIDTH, heads=HEADS, **options):
     seen = [mask[list(rows)] if mask.ndim == 4 else mask for mask in seen]
-    return masked_transformer(SYMBOLS + 1, SYMBOLS, WIDTH, HEADS, streams(rows), seen, **options)
+    return masked_transformer(symbols + 1, symbols, width, heads, streams(rows), seen, **options)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -230,15 +230,11 @@ AS_PAGES_HAVE_IT = {
 @pytest.mark.parametrize("case", AS_PAGES_HAVE_IT)
 def test_at_the_sizes_of_pages_company_changes_no_bit(case, rows):
     """In value and gradient, so that a trial is the same whatever stack it was measured in."""
-    options = AS_PAGES_HAVE_IT[case]
     tokens = torch.randint(96, (4, 12, LONG), generator=SEEDS[0].stream("tokens"))
     weight = normal(4, 12, LONG, 96, name="gradient").float()
 
     def outcome(rows):
-        seen = [mask[rows] if mask.ndim == 4 else mask for mask in options["seen"]]
-        stack = masked_transformer(
-            97, 96, 32, 4, streams(rows), seen, **{k: v for k, v in options.items() if k != "seen"}
-        )
+        stack = build(rows, symbols=96, width=32, heads=4, **AS_PAGES_HAVE_IT[case])
         for name, parameter in stack.named_parameters():  # as after some training
             jitter = [torch.randn(parameter.shape[1:], generator=stream) for stream in streams(rows, name)]
             parameter.data.add_(torch.stack(jitter), alpha=0.1)
